@@ -1,0 +1,63 @@
+/**
+ * Blob: a run of bytes that can open and close gaps, wherever it lives.
+ *
+ * A small collection is one blob (listpack or intset). Its bytes stand inside a keyspace record in slab memory, or in an
+ * array of their own; the functions that read and change it see only this interface. `buf`, `off` and `len` are plain
+ * fields, so that reading costs what reading an array costs. They are valid until the next `splice`, which may move the
+ * bytes elsewhere.
+ */
+
+export interface Blob {
+  /** The bytes are `buf[off, off + len)`. */
+  buf: Uint8Array;
+  off: number;
+  len: number;
+  /**
+   * Replaces the `remove` bytes at `at` (relative to `off`) by `insert` bytes of arbitrary content; what follows moves.
+   * `buf`, `off` and `len` may be other ones afterwards.
+   */
+  splice(at: number, remove: number, insert: number): void;
+}
+
+/** Smallest array that is worth having. */
+const MIN_CAPACITY = 16;
+
+/** A blob in an array of its own, which grows by half and is given up when three quarters of it are empty. */
+export class HeapBlob implements Blob {
+  buf: Uint8Array;
+  readonly off = 0;
+  len = 0;
+
+  constructor(capacity = MIN_CAPACITY) {
+    this.buf = new Uint8Array(Math.max(capacity, MIN_CAPACITY));
+  }
+
+  /** A blob with a copy of those bytes. */
+  static from(buf: Uint8Array, off = 0, len = buf.length - off): HeapBlob {
+    const blob = new HeapBlob(len);
+    blob.len = len;
+    blob.buf.set(buf.subarray(off, off + len));
+    return blob;
+  }
+
+  splice(at: number, remove: number, insert: number): void {
+    const old = this.buf;
+    const tail = at + remove;
+    const length = this.len - remove + insert;
+    if (length > old.length || (length < old.length >>> 2 && old.length > MIN_CAPACITY)) {
+      const capacity = length > old.length ? length + (length >>> 1) : length;
+      const moved = new Uint8Array(Math.max(capacity, MIN_CAPACITY));
+      moved.set(old.subarray(0, at));
+      moved.set(old.subarray(tail, this.len), at + insert);
+      this.buf = moved;
+    } else if (remove !== insert && tail !== this.len) {
+      old.copyWithin(at + insert, tail, this.len);
+    }
+    this.len = length;
+  }
+
+  /** Gives up unused capacity: for blobs that will not change soon. */
+  trim(): void {
+    if (this.buf.length > this.len) this.buf = this.buf.slice(0, this.len);
+  }
+}

@@ -1,0 +1,482 @@
+/**
+ * Listpack: a list of byte strings and integers in one blob, byte for byte as Redis 7 lays it out, so that DUMP, RDB files
+ * and memory use need no conversion. Meant to be imported whole: `import * as listpack from "./listpack.ts"`.
+ *
+ *   header     total bytes (u32 LE), number of elements (u16 LE, 65535: not known, walk)
+ *   element    encoding + data, then `backlen`: the length of encoding + data, readable from the right
+ *   end        0xFF
+ *
+ *   0xxxxxxx                 integer 0 … 127              F1 + 2, F2 + 3, F3 + 4, F4 + 8   little-endian integer
+ *   10xxxxxx + bytes         string of up to 63           1110xxxx x + bytes               string of up to 4095
+ *   110xxxxx x               integer of 13 bits           F0 + u32 LE + bytes              longer string
+ *
+ * A string that is the canonical text of a 64-bit integer is always stored as that integer, in the shortest encoding.
+ * backlen has 7 bits in each byte, the most significant first; all but the first have the top bit set.
+ *
+ * An element is named by its offset from the blob's beginning, -1 is "none". There is no object per element: `read` fills a
+ * cursor that is used again and again. Any change moves bytes and perhaps the blob, so offsets behind it and cursors are
+ * void after it. The functions rely on a sound listpack: bytes from outside must have passed a deep `validate`.
+ */
+
+import type { Blob } from "./blob.ts";
+import { Int64, MAX_INT64_TEXT } from "./int64.ts";
+
+const HEADER = 6;
+const END = 0xff;
+const COUNT_UNKNOWN = 0xffff;
+/** Longest listpack that may come about, as in Redis: 1 GiB. */
+const MAX_BYTES = 1 << 30;
+/** Bytes of an empty listpack. */
+export const EMPTY_BYTES = HEADER + 1;
+
+/** Where `read` puts an element. An integer is in `value`; a string is `buf[off, off + len)`, inside the blob. */
+export class ListpackCursor {
+  isInt = false;
+  readonly value: Int64 = new Int64();
+  buf: Uint8Array;
+  off = 0;
+  len = 0;
+  readonly #text: Uint8Array = new Uint8Array(MAX_INT64_TEXT);
+
+  constructor() {
+    this.buf = this.#text;
+  }
+
+  /** Writes an integer out, so that `buf`, `off`, `len` hold the element's text whatever it is. */
+  asText(): void {
+    if (!this.isInt) return;
+    this.buf = this.#text;
+    this.off = 0;
+    this.len = this.value.format(this.#text, 0);
+  }
+}
+
+/** Integer about to be written or looked for. */
+const pending = new Int64();
+const seen = new ListpackCursor();
+/** Copy of a source that lies in the very blob that is being changed. */
+let sourceCopy = new Uint8Array(256);
+
+/** Makes an empty blob an empty listpack; whatever it held before is dropped. */
+export function create(blob: Blob): void {
+  blob.splice(0, blob.len, EMPTY_BYTES);
+  const { buf, off } = blob;
+  buf.fill(0, off, off + HEADER);
+  buf[off] = EMPTY_BYTES;
+  buf[off + HEADER] = END;
+}
+
+/** Number of elements; walks, and writes the header, when it does not say. */
+export function count(blob: Blob): number {
+  const { buf, off } = blob;
+  const stored = buf[off + 4] | (buf[off + 5] << 8);
+  if (stored !== COUNT_UNKNOWN) return stored;
+  let elements = 0;
+  const end = off + blob.len - 1;
+  for (let p = off + HEADER; p < end; p += entrySize(buf, p)) elements++;
+  if (elements < COUNT_UNKNOWN) writeCount(blob, elements);
+  return elements;
+}
+
+export function first(blob: Blob): number {
+  return blob.len > EMPTY_BYTES ? HEADER : -1;
+}
+
+export function last(blob: Blob): number {
+  return previous(blob, blob.len - 1);
+}
+
+export function next(blob: Blob, at: number): number {
+  const following = at + entrySize(blob.buf, blob.off + at);
+  return following < blob.len - 1 ? following : -1;
+}
+
+/** The element before `at`, which may be the end (`blob.len - 1`). */
+export function previous(blob: Blob, at: number): number {
+  if (at <= HEADER) return -1;
+  const { buf } = blob;
+  let p = blob.off + at - 1;
+  let length = buf[p] & 127;
+  for (let scale = 128; buf[p] & 128; scale *= 128) length += (buf[--p] & 127) * scale;
+  return p - blob.off - length;
+}
+
+/** The element with that index, negative ones count from the end; -1 when there is none. */
+export function seek(blob: Blob, index: number): number {
+  const { buf, off } = blob;
+  const stored = buf[off + 4] | (buf[off + 5] << 8);
+  let forward = index >= 0;
+  if (stored !== COUNT_UNKNOWN) {
+    if (index < 0) index += stored;
+    if (index < 0 || index >= stored) return -1;
+    forward = index <= stored >>> 1;
+    if (!forward) index -= stored;
+  }
+  if (forward) {
+    const end = off + blob.len - 1;
+    let p = off + HEADER;
+    for (; index > 0 && p < end; index--) p += entrySize(buf, p);
+    return p < end ? p - off : -1;
+  }
+  let at = last(blob);
+  for (; index < -1 && at !== -1; index++) at = previous(blob, at);
+  return at;
+}
+
+/** Puts the element at `at` into the cursor; returns where the next one is, -1 after the last. */
+export function read(blob: Blob, at: number, cursor: ListpackCursor): number {
+  const { buf } = blob;
+  const p = blob.off + at;
+  const following = at + decode(buf, p, cursor);
+  return following < blob.len - 1 ? following : -1;
+}
+
+/** As `read`, and an integer's text is written out: `buf`, `off`, `len` hold the element. */
+export function readText(blob: Blob, at: number, cursor: ListpackCursor): number {
+  const following = read(blob, at, cursor);
+  if (cursor.isInt) cursor.asText();
+  return following;
+}
+
+/** Whether the element is that byte string. */
+export function equals(blob: Blob, at: number, buf: Uint8Array, off: number, len: number): boolean {
+  decode(blob.buf, blob.off + at, seen);
+  if (seen.isInt) {
+    return pending.parse(buf, off, len) && pending.hi === seen.value.hi && pending.lo === seen.value.lo;
+  }
+  return seen.len === len && sameBytes(seen.buf, seen.off, buf, off, len);
+}
+
+/**
+ * First element from `at` on that is that byte string; -1 when there is none. After each comparison `skip` elements are
+ * passed over: 1 looks at the fields of a hash only.
+ */
+export function find(blob: Blob, at: number, buf: Uint8Array, off: number, len: number, skip: number): number {
+  if (at === -1) return -1;
+  const isInt = pending.parse(buf, off, len);
+  const bytes = blob.buf;
+  const end = blob.off + blob.len - 1;
+  for (let p = blob.off + at; p < end;) {
+    const head = bytes[p];
+    if (head >= 0x80 && head < 0xc0) {
+      // The short string is by far the most frequent thing to compare with: no detour over the cursor.
+      const length = head & 63;
+      if (length === len && sameBytes(bytes, p + 1, buf, off, len)) return p - blob.off;
+      p += length + 2;
+    } else {
+      const size = decode(bytes, p, seen);
+      if (seen.isInt) {
+        if (isInt && pending.lo === seen.value.lo && pending.hi === seen.value.hi) return p - blob.off;
+      } else if (seen.len === len && sameBytes(bytes, seen.off, buf, off, len)) return p - blob.off;
+      p += size;
+    }
+    for (let skipped = 0; skipped < skip && p < end; skipped++) p += entrySize(bytes, p);
+  }
+  return -1;
+}
+
+/** Inserts before the element at `at`, or at the end with `blob.len - 1`. */
+export function insert(blob: Blob, at: number, buf: Uint8Array, off: number, len: number): void {
+  put(blob, at, 0, buf, off, len);
+  addCount(blob, 1);
+}
+
+export function insertAfter(blob: Blob, at: number, buf: Uint8Array, off: number, len: number): void {
+  insert(blob, at + entrySize(blob.buf, blob.off + at), buf, off, len);
+}
+
+export function append(blob: Blob, buf: Uint8Array, off: number, len: number): void {
+  insert(blob, blob.len - 1, buf, off, len);
+}
+
+export function prepend(blob: Blob, buf: Uint8Array, off: number, len: number): void {
+  insert(blob, HEADER, buf, off, len);
+}
+
+/** Replaces an element, which keeps its offset. */
+export function replace(blob: Blob, at: number, buf: Uint8Array, off: number, len: number): void {
+  put(blob, at, entrySize(blob.buf, blob.off + at), buf, off, len);
+}
+
+/** Inserts an integer: a number of at most 2^53, or a BigInt of 64 bits. */
+export function insertInt(blob: Blob, at: number, value: number | bigint): void {
+  pending.set(value);
+  putInt(blob, at, 0);
+  addCount(blob, 1);
+}
+
+export function appendInt(blob: Blob, value: number | bigint): void {
+  insertInt(blob, blob.len - 1, value);
+}
+
+export function replaceInt(blob: Blob, at: number, value: number | bigint): void {
+  pending.set(value);
+  putInt(blob, at, entrySize(blob.buf, blob.off + at));
+}
+
+/** Removes an element; returns where the one that followed it is now (`at`), -1 when it was the last. */
+export function remove(blob: Blob, at: number): number {
+  return removeFrom(blob, at, 1);
+}
+
+/** Removes up to `elements` elements from the one at `at` on; returns as `remove` does. */
+export function removeFrom(blob: Blob, at: number, elements: number): number {
+  const { buf } = blob;
+  const end = blob.off + blob.len - 1;
+  let p = blob.off + at;
+  let removed = 0;
+  for (; removed < elements && p < end; removed++) p += entrySize(buf, p);
+  if (removed > 0) {
+    blob.splice(at, p - blob.off - at, 0);
+    writeBytes(blob);
+    addCount(blob, -removed);
+  }
+  return at < blob.len - 1 ? at : -1;
+}
+
+/** Removes up to `elements` elements from that index on (negative ones count from the end). */
+export function removeRange(blob: Blob, index: number, elements: number): void {
+  const at = elements > 0 ? seek(blob, index) : -1;
+  if (at !== -1) removeFrom(blob, at, elements);
+}
+
+/** Appends all elements of `source`, another listpack. */
+export function appendAll(blob: Blob, source: Blob): void {
+  const total = count(blob) + count(source);
+  const length = source.len - EMPTY_BYTES;
+  const at = blob.len - 1;
+  blob.splice(at, 0, length);
+  copyBytes(source.buf, source.off + HEADER, blob.buf, blob.off + at, length);
+  writeBytes(blob);
+  writeCount(blob, Math.min(total, COUNT_UNKNOWN));
+}
+
+/** Bytes that a string takes as an element. */
+export function encodedSize(buf: Uint8Array, off: number, len: number): number {
+  const size = pending.parse(buf, off, len) ? intSize() : stringSize(len);
+  return size + backlenSize(size);
+}
+
+/** Bytes of the element at `at`. */
+export function sizeAt(blob: Blob, at: number): number {
+  return entrySize(blob.buf, blob.off + at);
+}
+
+/** Whether the listpack may grow by `add` bytes: beyond 1 GiB it must become something else first. */
+export function isSafeToAdd(blob: Blob | null, add: number): boolean {
+  return (blob === null ? 0 : blob.len) + add <= MAX_BYTES;
+}
+
+/**
+ * Whether those bytes are a listpack. Not `deep`: only length and end, which does not make it safe to read; deep: every
+ * element lies inside, can be read from both sides, and the count is right.
+ */
+export function validate(buf: Uint8Array, off: number, len: number, deep: boolean): boolean {
+  if (len < EMPTY_BYTES) return false;
+  const total = (buf[off] | (buf[off + 1] << 8) | (buf[off + 2] << 16) | (buf[off + 3] << 24)) >>> 0;
+  const end = off + len - 1;
+  if (total !== len || buf[end] !== END) return false;
+  if (!deep) return true;
+  let elements = 0;
+  let p = off + HEADER;
+  for (; buf[p] !== END; elements++) {
+    const prefix = prefixSize(buf[p]);
+    if (prefix === 0 || p + prefix > end) return false;
+    const size = dataSize(buf, p);
+    const back = backlenSize(size);
+    if (p + size + back > end) return false;
+    p += size + back;
+    // Read the length back from the right.
+    let q = p - 1;
+    let length = buf[q] & 127;
+    for (let scale = 128, bytes = 1; buf[q] & 128; scale *= 128, bytes++) {
+      if (bytes === 5) return false;
+      length += (buf[--q] & 127) * scale;
+    }
+    if (length !== size || p - q !== back) return false;
+  }
+  const stored = buf[off + 4] | (buf[off + 5] << 8);
+  return p === end && (stored === COUNT_UNKNOWN || stored === elements);
+}
+
+/** Length of an element's encoding + data. */
+function dataSize(buf: Uint8Array, p: number): number {
+  const head = buf[p];
+  if (head < 0x80) return 1;
+  if (head < 0xc0) return 1 + (head & 63);
+  if (head < 0xe0) return 2;
+  if (head < 0xf0) return 2 + (((head & 15) << 8) | buf[p + 1]);
+  if (head === 0xf0) return 5 + uint32(buf, p + 1);
+  if (head < 0xf4) return head - 0xf0 + 2;
+  return head === 0xf4 ? 9 : 1;
+}
+
+/** Bytes of an element that tell its length; 0 when there is no such encoding. */
+function prefixSize(head: number): number {
+  if (head < 0xe0) return 1;
+  if (head < 0xf0) return 2;
+  return head === 0xf0 ? 5 : head <= 0xf4 ? 1 : 0;
+}
+
+function entrySize(buf: Uint8Array, p: number): number {
+  const size = dataSize(buf, p);
+  return size <= 127 ? size + 1 : size + backlenSize(size);
+}
+
+/** The limits are one short of what 7-bit groups could hold: that is how Redis writes them. */
+function backlenSize(size: number): number {
+  if (size <= 127) return 1;
+  if (size < 16383) return 2;
+  if (size < 2097151) return 3;
+  return size < 268435455 ? 4 : 5;
+}
+
+/** Fills the cursor; returns the size of the element. */
+function decode(buf: Uint8Array, p: number, cursor: ListpackCursor): number {
+  const head = buf[p];
+  if (head >= 0x80 && head < 0xc0) return decodeString(buf, p, 1, head & 63, cursor);
+  if ((head & 0xf0) === 0xe0) return decodeString(buf, p, 2, ((head & 15) << 8) | buf[p + 1], cursor);
+  if (head === 0xf0) return decodeString(buf, p, 5, uint32(buf, p + 1), cursor);
+  cursor.isInt = true;
+  const value = cursor.value;
+  if (head < 0x80) {
+    value.hi = 0;
+    value.lo = head;
+    return 2;
+  }
+  let lo = 0;
+  if (head < 0xe0) lo = (((head & 31) << 8 | buf[p + 1]) << 19) >> 19;
+  else if (head === 0xf1) lo = ((buf[p + 1] | (buf[p + 2] << 8)) << 16) >> 16;
+  else if (head === 0xf2) lo = ((buf[p + 1] << 8) | (buf[p + 2] << 16) | (buf[p + 3] << 24)) >> 8;
+  else lo = buf[p + 1] | (buf[p + 2] << 8) | (buf[p + 3] << 16) | (buf[p + 4] << 24);
+  value.lo = lo;
+  if (head === 0xf4) {
+    value.hi = buf[p + 5] | (buf[p + 6] << 8) | (buf[p + 7] << 16) | (buf[p + 8] << 24);
+    return 10;
+  }
+  value.hi = lo >> 31;
+  return head < 0xe0 ? 3 : head - 0xf0 + 3;
+}
+
+function decodeString(buf: Uint8Array, p: number, prefix: number, len: number, cursor: ListpackCursor): number {
+  cursor.isInt = false;
+  cursor.buf = buf;
+  cursor.off = p + prefix;
+  cursor.len = len;
+  return prefix + len + backlenSize(prefix + len);
+}
+
+/** Writes an element over the `replaced` bytes at `at`. */
+function put(blob: Blob, at: number, replaced: number, buf: Uint8Array, off: number, len: number): void {
+  if (pending.parse(buf, off, len)) {
+    putInt(blob, at, replaced);
+    return;
+  }
+  if (buf === blob.buf && off < blob.off + blob.len && off + len > blob.off) {
+    if (sourceCopy.length < len) sourceCopy = new Uint8Array(len);
+    copyBytes(buf, off, sourceCopy, 0, len);
+    buf = sourceCopy;
+    off = 0;
+  }
+  const size = stringSize(len);
+  blob.splice(at, replaced, size + backlenSize(size));
+  const bytes = blob.buf;
+  let p = blob.off + at;
+  if (len < 64) {
+    bytes[p++] = 0x80 | len;
+  } else if (len < 4096) {
+    bytes[p++] = 0xe0 | (len >>> 8);
+    bytes[p++] = len;
+  } else {
+    bytes[p++] = 0xf0;
+    bytes[p++] = len;
+    bytes[p++] = len >>> 8;
+    bytes[p++] = len >>> 16;
+    bytes[p++] = len >>> 24;
+  }
+  copyBytes(buf, off, bytes, p, len);
+  writeBacklen(bytes, p + len, size);
+  writeBytes(blob);
+}
+
+/** Writes `pending` over the `replaced` bytes at `at`. */
+function putInt(blob: Blob, at: number, replaced: number): void {
+  const size = intSize();
+  blob.splice(at, replaced, size + 1);
+  const { buf } = blob;
+  const { hi, lo } = pending;
+  const p = blob.off + at;
+  if (size === 1) {
+    buf[p] = lo;
+  } else if (size === 2) {
+    buf[p] = 0xc0 | ((lo >> 8) & 31);
+    buf[p + 1] = lo;
+  } else {
+    buf[p] = size === 9 ? 0xf4 : 0xf0 + size - 2;
+    for (let i = 0; i < 4 && i < size - 1; i++) buf[p + 1 + i] = lo >> (i * 8);
+    for (let i = 4; i < size - 1; i++) buf[p + 1 + i] = hi >> (i * 8 - 32);
+  }
+  buf[p + size] = size;
+  writeBytes(blob);
+}
+
+/** Length of encoding + data of `pending`. */
+function intSize(): number {
+  const { hi, lo } = pending;
+  if (hi !== lo >> 31) return 9;
+  if (lo >= -4096 && lo <= 4095) return lo >= 0 && lo <= 127 ? 1 : 2;
+  if (lo >= -32768 && lo <= 32767) return 3;
+  return lo >= -8388608 && lo <= 8388607 ? 4 : 5;
+}
+
+function stringSize(len: number): number {
+  return len < 64 ? len + 1 : len < 4096 ? len + 2 : len + 5;
+}
+
+function writeBacklen(buf: Uint8Array, p: number, size: number): void {
+  if (size <= 127) {
+    buf[p] = size;
+    return;
+  }
+  const bytes = backlenSize(size);
+  for (let i = bytes - 1; i > 0; i--) {
+    buf[p + i] = 0x80 | (size & 127);
+    size >>>= 7;
+  }
+  buf[p] = size;
+}
+
+/** Writes the blob's length into the header. */
+function writeBytes(blob: Blob): void {
+  const { buf, off, len } = blob;
+  buf[off] = len;
+  buf[off + 1] = len >>> 8;
+  buf[off + 2] = len >>> 16;
+  buf[off + 3] = len >>> 24;
+}
+
+function writeCount(blob: Blob, elements: number): void {
+  blob.buf[blob.off + 4] = elements;
+  blob.buf[blob.off + 5] = elements >>> 8;
+}
+
+function addCount(blob: Blob, change: number): void {
+  const { buf, off } = blob;
+  const stored = buf[off + 4] | (buf[off + 5] << 8);
+  if (stored !== COUNT_UNKNOWN) writeCount(blob, stored + change);
+}
+
+function uint32(buf: Uint8Array, p: number): number {
+  return (buf[p] | (buf[p + 1] << 8) | (buf[p + 2] << 16) | (buf[p + 3] << 24)) >>> 0;
+}
+
+function sameBytes(a: Uint8Array, aOff: number, b: Uint8Array, bOff: number, len: number): boolean {
+  for (let i = 0; i < len; i++) if (a[aOff + i] !== b[bOff + i]) return false;
+  return true;
+}
+
+/** A loop beats the built-in copy up to about a hundred bytes. */
+function copyBytes(from: Uint8Array, off: number, to: Uint8Array, toOff: number, len: number): void {
+  if (len > 128) to.set(from.subarray(off, off + len), toOff);
+  else for (let i = 0; i < len; i++) to[toOff + i] = from[off + i];
+}
