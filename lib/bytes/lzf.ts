@@ -1,0 +1,155 @@
+/**
+ * LZF, the fast compression of long strings and list nodes in RDB files and DUMP payloads.
+ *
+ * The compressed form is a sequence of
+ *
+ *     000LLLLL  then L+1 literal bytes                              (1 to 32)
+ *     LLLooooo oooooooo            copy L+2 bytes from o+1 back     (L 1 to 6)
+ *     111ooooo LLLLLLLL oooooooo   copy L+9 bytes from o+1 back
+ *
+ * The compressor makes the same choices as the library Redis uses (the same hash of three bytes into 2^16 slots, one candidate per
+ * slot, two positions entered after a match), so that payloads come out byte for byte the same and can be compared with Redis's.
+ * The library leaves its table of candidates uninitialised on the stack; clearing ours for each call would cost more than
+ * compressing a short string, so its positions carry a base that grows with every call and older ones count as empty.
+ */
+
+const SLOTS = 1 << 16;
+const MAX_LITERAL = 32, MAX_DISTANCE = 1 << 13, MAX_MATCH = 264;
+
+/** Per hash slot: `base` of the call that wrote it plus the position of the three bytes. */
+const candidates = new Int32Array(SLOTS);
+let base = 1;
+
+function slotOf(threeBytes: number): number {
+  return ((threeBytes >>> 8) - threeBytes * 5) & (SLOTS - 1);
+}
+
+/**
+ * Compresses `src[off, off + len)` into `dst[dstOff, dstOff + dstCap)`. Returns the compressed length, or 0 when it does not
+ * fit (callers pass a `dstCap` a little below `len`, so 0 also means "not worth it").
+ */
+export function compress(
+  src: Uint8Array,
+  off: number,
+  len: number,
+  dst: Uint8Array,
+  dstOff: number,
+  dstCap: number,
+): number {
+  if (len === 0 || dstCap === 0) return 0;
+  if (base > 0x7fffffff - len) {
+    candidates.fill(0);
+    base = 1;
+  }
+  const callBase = base;
+  base += len;
+  const end = off + len;
+  const outEnd = dstOff + dstCap;
+  let at = off;
+  /** The next free byte of the output. The byte `literals + 1` before it is reserved for the length of the running literal. */
+  let out = dstOff + 1;
+  let literals = 0;
+  let three = len > 1 ? (src[at] << 8) | src[at + 1] : 0;
+  while (at < end - 2) {
+    three = ((three << 8) | src[at + 2]) & 0xffffff;
+    const slot = slotOf(three);
+    const position = at - off;
+    const candidate = candidates[slot] - callBase;
+    candidates[slot] = callBase + position;
+    const distance = position - candidate - 1;
+    let ref = 0;
+    // Position 0 is never used as a candidate, as in the library.
+    if (
+      candidate > 0 && distance < MAX_DISTANCE &&
+      src[(ref = off + candidate) + 2] === src[at + 2] && src[ref] === src[at] && src[ref + 1] === src[at + 1]
+    ) {
+      if (out - (literals === 0 ? 1 : 0) + 4 >= outEnd) return 0;
+      dst[out - literals - 1] = literals - 1;
+      if (literals === 0) out--;
+      let limit = end - at - 2;
+      if (limit > MAX_MATCH) limit = MAX_MATCH;
+      // The library compares its first sixteen bytes without looking at the limit once that is above 16.
+      if (limit > 16 && limit < 19) limit = 19;
+      let match = 3;
+      while (match < limit && src[ref + match] === src[at + match]) match++;
+      const code = match - 2;
+      if (code < 7) {
+        dst[out++] = (distance >>> 8) + (code << 5);
+      } else {
+        dst[out++] = (distance >>> 8) + (7 << 5);
+        dst[out++] = code - 7;
+      }
+      dst[out++] = distance;
+      literals = 0;
+      out++;
+      at += match;
+      if (at >= end - 2) break;
+      at -= 2;
+      three = (src[at] << 16) | (src[at + 1] << 8) | src[at + 2];
+      candidates[slotOf(three)] = callBase + at - off;
+      at++;
+      three = ((three << 8) | src[at + 2]) & 0xffffff;
+      candidates[slotOf(three)] = callBase + at - off;
+      at++;
+    } else {
+      if (out >= outEnd) return 0;
+      dst[out++] = src[at++];
+      if (++literals === MAX_LITERAL) {
+        dst[out - literals - 1] = literals - 1;
+        literals = 0;
+        out++;
+      }
+    }
+  }
+  if (out + 3 > outEnd) return 0;
+  while (at < end) {
+    dst[out++] = src[at++];
+    if (++literals === MAX_LITERAL) {
+      dst[out - literals - 1] = literals - 1;
+      literals = 0;
+      out++;
+    }
+  }
+  if (literals === 0) out--;
+  else dst[out - literals - 1] = literals - 1;
+  return out - dstOff;
+}
+
+/**
+ * Decompresses `src[off, off + len)` into `dst[dstOff, dstOff + dstLen)` and returns how many bytes that made, which the caller
+ * compares with the length it expects. -1 when the input is cut short, refers to before its start, or makes more than `dstLen`.
+ */
+export function decompress(
+  src: Uint8Array,
+  off: number,
+  len: number,
+  dst: Uint8Array,
+  dstOff: number,
+  dstLen: number,
+): number {
+  const end = off + len;
+  const outEnd = dstOff + dstLen;
+  let at = off;
+  let out = dstOff;
+  while (at < end) {
+    const control = src[at++];
+    if (control < 32) {
+      const stop = out + control + 1;
+      if (stop > outEnd || at + control + 1 > end) return -1;
+      while (out < stop) dst[out++] = src[at++];
+    } else {
+      let length = control >>> 5;
+      if (length === 7) {
+        if (at >= end) return -1;
+        length += src[at++];
+      }
+      if (at >= end) return -1;
+      let ref = out - ((control & 0x1f) << 8) - src[at++] - 1;
+      const stop = out + length + 2;
+      if (stop > outEnd || ref < dstOff) return -1;
+      // One at a time: a copy may overlap what it is writing, which is how runs are coded.
+      while (out < stop) dst[out++] = dst[ref++];
+    }
+  }
+  return out - dstOff;
+}
