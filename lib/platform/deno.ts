@@ -1,0 +1,399 @@
+/**
+ * The platform on Deno: sockets through Deno.listen and Deno.connect, the rest from `node.ts`.
+ *
+ * Deno's sockets are promises: one loop per connection reads, and a write is in flight until its promise settles.
+ * Two things follow for memory, which has to stay small with ten thousand idle connections:
+ *
+ * - A pending read pins its buffer, so an idle connection waits with a small one. A read that fills it makes the next one
+ *   larger, a run of reads that hardly use it makes it small again.
+ * - `write` copies what it takes, because the caller reuses its buffer at once. The copy goes into a buffer from a shared
+ *   pool: one buffer may be in flight and one may gather what comes meanwhile, which leaves with the next write. Both go
+ *   back to the pool when they are empty, so that a connection owns write buffers only while it has something to send.
+ *
+ * Deno cannot listen on IPv6 alone: binding `::` takes the port for IPv4 as well. `WildcardPort` shares such a socket
+ * between the two listeners that asked for `0.0.0.0` and `::`, so that both can be bound as on any other server.
+ */
+
+import { platformError, toPlatformError } from "./errors.ts";
+import { createNodeParts, removeSocket, removeStaleSocket, setMode } from "./node.ts";
+import type { Address, Connection, ConnectionHandler, Listener, Net, Platform } from "./platform.ts";
+
+const SMALLEST_READ = 1024;
+const LARGEST_READ = 65536;
+/** Reads in a row that used less than an eighth of the buffer before it shrinks. */
+const QUIET_READS = 16;
+
+/** Sizes of pooled write buffers. The largest is also the most that may gather behind a write in flight. */
+const WRITE_SIZES = [4096, 32768, 262144, 1048576];
+const POOLED_BYTES = 4 * 1024 * 1024;
+const pool: Uint8Array<ArrayBuffer>[][] = WRITE_SIZES.map(() => []);
+const NO_BUFFER = new Uint8Array(0);
+
+function takeBuffer(atLeast: number): Uint8Array<ArrayBuffer> {
+  let size = 0;
+  while (size < WRITE_SIZES.length - 1 && WRITE_SIZES[size] < atLeast) size++;
+  return pool[size].pop() ?? new Uint8Array(WRITE_SIZES[size]);
+}
+
+function giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
+  const size = WRITE_SIZES.indexOf(buffer.length);
+  if (size >= 0 && pool[size].length < POOLED_BYTES / WRITE_SIZES[size]) pool[size].push(buffer);
+}
+
+type AcceptHandler = (connection: Connection) => ConnectionHandler;
+
+class DenoConnection implements Connection {
+  readonly remote: string;
+  readonly local: string;
+  readonly #socket: Deno.Conn;
+  #handler: ConnectionHandler | null = null;
+  /** Taken but not yet in flight: `#gathered[0, #gatheredLength)`. */
+  #gathered: Uint8Array<ArrayBuffer> = NO_BUFFER;
+  #gatheredLength = 0;
+  #writing = false;
+  #wantsDrain = false;
+  #paused = false;
+  #unpause: (() => void) | null = null;
+  #closing = false;
+  #gone = false;
+
+  constructor(socket: Deno.Conn, remote: string, local: string) {
+    this.#socket = socket;
+    this.remote = remote;
+    this.local = local;
+  }
+
+  start(handler: ConnectionHandler): void {
+    this.#handler = handler;
+    if (!this.#gone) this.#readAll(handler);
+  }
+
+  write(bytes: Uint8Array, start: number, end: number): number {
+    if (this.#closing || this.#gone) return 0;
+    const offered = end - start;
+    const used = this.#gatheredLength;
+    const most = WRITE_SIZES[WRITE_SIZES.length - 1];
+    const taken = Math.min(offered, most - used);
+    if (taken < offered) this.#wantsDrain = true;
+    if (taken <= 0) return 0;
+    if (used + taken > this.#gathered.length) this.#grow(used + taken);
+    copy(bytes, start, taken, this.#gathered, used);
+    this.#gatheredLength = used + taken;
+    if (!this.#writing) this.#send();
+    return taken;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    const unpause = this.#unpause;
+    this.#unpause = null;
+    if (unpause !== null) unpause();
+  }
+
+  setNoDelay(on: boolean): void {
+    try {
+      (this.#socket as Partial<Deno.TcpConn>).setNoDelay?.(on);
+    } catch {
+      // The connection is gone already; `closed` reports it.
+    }
+  }
+
+  setKeepAlive(seconds: number): void {
+    // Deno sets the option but has no way to choose the seconds; the system's interval applies.
+    try {
+      (this.#socket as Partial<Deno.TcpConn>).setKeepAlive?.(seconds > 0);
+    } catch {
+      // As above.
+    }
+  }
+
+  close(): void {
+    if (this.#closing || this.#gone) return;
+    this.#closing = true;
+    if (!this.#writing) this.#finish("");
+  }
+
+  abort(): void {
+    this.#finish("");
+  }
+
+  async #readAll(handler: ConnectionHandler): Promise<void> {
+    const socket = this.#socket;
+    let buffer = new Uint8Array(SMALLEST_READ);
+    let quiet = 0;
+    try {
+      for (;;) {
+        if (this.#paused && !this.#gone) await new Promise<void>((resolve) => this.#unpause = resolve);
+        if (this.#gone) return;
+        const length = await socket.read(buffer);
+        if (this.#gone) return;
+        if (length === null) break;
+        if (this.#closing) continue;
+        if (this.#paused) await new Promise<void>((resolve) => this.#unpause = resolve);
+        if (this.#gone) return;
+        handler.data(buffer, length);
+        if (length === buffer.length) {
+          quiet = 0;
+          if (length < LARGEST_READ) buffer = new Uint8Array(Math.min(length * 8, LARGEST_READ));
+        } else if (length * 8 > buffer.length) {
+          quiet = 0;
+        } else if (buffer.length > SMALLEST_READ && ++quiet >= QUIET_READS) {
+          quiet = 0;
+          buffer = new Uint8Array(SMALLEST_READ);
+        }
+      }
+    } catch (thrown) {
+      this.#fail(thrown);
+      return;
+    }
+    if (!this.#closing) handler.end();
+  }
+
+  #grow(needed: number): void {
+    const larger = takeBuffer(needed);
+    larger.set(this.#gathered.subarray(0, this.#gatheredLength));
+    giveBuffer(this.#gathered);
+    this.#gathered = larger;
+  }
+
+  /** Puts what has gathered in flight, again and again until nothing is left. */
+  async #send(): Promise<void> {
+    this.#writing = true;
+    try {
+      while (this.#gatheredLength > 0) {
+        const buffer = this.#gathered;
+        const length = this.#gatheredLength;
+        this.#gathered = NO_BUFFER;
+        this.#gatheredLength = 0;
+        let at = 0;
+        while (at < length) at += await this.#socket.write(buffer.subarray(at, length));
+        giveBuffer(buffer);
+        if (this.#wantsDrain && !this.#closing && !this.#gone) {
+          this.#wantsDrain = false;
+          this.#handler?.drain();
+        }
+      }
+      this.#writing = false;
+      if (this.#closing) this.#finish("");
+    } catch (thrown) {
+      this.#writing = false;
+      this.#fail(thrown);
+    }
+  }
+
+  #fail(thrown: unknown): void {
+    if (this.#gone) return;
+    this.#finish(toPlatformError(thrown, "ECONNRESET").message);
+  }
+
+  #finish(error: string): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#closing = true;
+    giveBuffer(this.#gathered);
+    this.#gathered = NO_BUFFER;
+    this.#gatheredLength = 0;
+    try {
+      this.#socket.close();
+    } catch {
+      // Closed by the runtime already.
+    }
+    this.resume();
+    // Later, because the handler may be in the middle of the very call that closes the connection.
+    queueMicrotask(() => this.#handler?.closed(error));
+  }
+}
+
+/** Copies without a sub-array for short replies, which are most of them. */
+function copy(from: Uint8Array, start: number, length: number, to: Uint8Array, at: number): void {
+  if (length > 64) {
+    to.set(from.subarray(start, start + length), at);
+    return;
+  }
+  for (let i = 0; i < length; i++) to[at + i] = from[start + i];
+}
+
+class DenoListener implements Listener {
+  readonly port: number;
+  readonly #close: () => void;
+
+  constructor(port: number, close: () => void) {
+    this.port = port;
+    this.#close = close;
+  }
+
+  close(): void {
+    this.#close();
+  }
+}
+
+async function acceptAll(socket: Deno.Listener, accepted: (socket: Deno.Conn) => void): Promise<void> {
+  for (;;) {
+    let connection: Deno.Conn;
+    try {
+      connection = await socket.accept();
+    } catch (thrown) {
+      if (thrown instanceof Deno.errors.BadResource || thrown instanceof Deno.errors.Interrupted) return;
+      // Out of file descriptors, or the peer gave up in the queue: the listener itself is fine, so wait and go on.
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      continue;
+    }
+    accepted(connection);
+  }
+}
+
+function openTcp(connection: Deno.Conn, accept: AcceptHandler): void {
+  const opened = new DenoConnection(
+    connection,
+    hostAndPort(connection.remoteAddr as Deno.NetAddr),
+    hostAndPort(connection.localAddr as Deno.NetAddr),
+  );
+  opened.start(accept(opened));
+}
+
+/** Everything this process accepts on one port of all interfaces. */
+class WildcardPort {
+  #socket: Deno.Listener | null = null;
+  #dual = false;
+  v4: AcceptHandler | null = null;
+  v6: AcceptHandler | null = null;
+
+  /** Binds what is needed for the present `v4` and `v6`; returns the port. */
+  bind(port: number): number {
+    const dual = this.v6 !== null;
+    if (this.#socket !== null && (this.#dual || !dual)) return port;
+    const before = this.#socket;
+    if (before !== null) before.close();
+    try {
+      return this.#open(dual ? "::" : "0.0.0.0", port);
+    } catch (thrown) {
+      if (before !== null) this.#open("0.0.0.0", port);
+      throw thrown;
+    }
+  }
+
+  /** True when nobody listens any more. */
+  release(): boolean {
+    if (this.v4 !== null || this.v6 !== null) return false;
+    this.#socket?.close();
+    this.#socket = null;
+    return true;
+  }
+
+  #open(hostname: string, port: number): number {
+    const socket = Deno.listen({ hostname, port });
+    this.#socket = socket;
+    this.#dual = hostname === "::";
+    acceptAll(socket, (connection) => {
+      const address = connection.remoteAddr as Deno.NetAddr;
+      const isV6 = address.hostname.includes(":") && !address.hostname.startsWith("::ffff:");
+      const accept = isV6 ? this.v6 : this.v4;
+      if (accept === null) connection.close();
+      else openTcp(connection, accept);
+    });
+    return (socket.addr as Deno.NetAddr).port;
+  }
+}
+
+const wildcards = new Map<number, WildcardPort>();
+
+function listenEverywhere(family: "v4" | "v6", port: number, accept: AcceptHandler): Listener {
+  const shared = wildcards.get(port) ?? new WildcardPort();
+  if (shared[family] !== null) throw platformError("EADDRINUSE");
+  shared[family] = accept;
+  let bound: number;
+  try {
+    bound = shared.bind(port);
+  } catch (thrown) {
+    shared[family] = null;
+    throw thrown;
+  }
+  wildcards.set(bound, shared);
+  let open = true;
+  return new DenoListener(bound, () => {
+    if (!open) return;
+    open = false;
+    shared[family] = null;
+    if (shared.release()) wildcards.delete(bound);
+  });
+}
+
+function listenTcp(hostname: string, port: number, accept: AcceptHandler): Listener {
+  if (hostname === "0.0.0.0" || hostname === "*") return listenEverywhere("v4", port, accept);
+  if (hostname === "::" || hostname === "::*") return listenEverywhere("v6", port, accept);
+  const socket = Deno.listen({ hostname, port });
+  acceptAll(socket, (connection) => openTcp(connection, accept));
+  return new DenoListener((socket.addr as Deno.NetAddr).port, () => closeQuietly(socket));
+}
+
+function listenUnix(path: string, mode: number, accept: AcceptHandler): Listener {
+  removeStaleSocket(path);
+  const socket = Deno.listen({ transport: "unix", path });
+  if (mode !== 0) setMode(path, mode);
+  const name = `${path}:0`;
+  acceptAll(socket, (connection) => {
+    const opened = new DenoConnection(connection, name, name);
+    opened.start(accept(opened));
+  });
+  return new DenoListener(0, () => {
+    closeQuietly(socket);
+    removeSocket(path);
+  });
+}
+
+function closeQuietly(socket: { close(): void }): void {
+  try {
+    socket.close();
+  } catch {
+    // Closed before.
+  }
+}
+
+function hostAndPort(address: Deno.NetAddr): string {
+  const host = address.hostname.startsWith("::ffff:") ? address.hostname.slice(7) : address.hostname;
+  return host.includes(":") ? `[${host}]:${address.port}` : `${host}:${address.port}`;
+}
+
+const net: Net = {
+  listen(address: Address, accept: AcceptHandler): Promise<Listener> {
+    try {
+      const listener = "path" in address
+        ? listenUnix(address.path, address.mode ?? 0, accept)
+        : listenTcp(address.host, address.port, accept);
+      return Promise.resolve(listener);
+    } catch (thrown) {
+      return Promise.reject(toPlatformError(thrown, "EADDRNOTAVAIL"));
+    }
+  },
+
+  async connect(address, handler, options = {}): Promise<Connection> {
+    const limit = options.timeoutMs ?? 0;
+    const giveUp = new AbortController();
+    const timer = limit > 0 ? setTimeout(() => giveUp.abort(), limit) : undefined;
+    try {
+      if ("path" in address) {
+        const socket = await Deno.connect({ transport: "unix", path: address.path });
+        const opened = new DenoConnection(socket, `${address.path}:0`, `${address.path}:0`);
+        opened.start(handler(opened));
+        return opened;
+      }
+      const socket = await Deno.connect({ hostname: address.host, port: address.port, signal: giveUp.signal });
+      const opened = new DenoConnection(socket, hostAndPort(socket.remoteAddr), hostAndPort(socket.localAddr));
+      opened.start(handler(opened));
+      return opened;
+    } catch (thrown) {
+      throw giveUp.signal.aborted ? platformError("ETIMEDOUT") : toPlatformError(thrown, "ECONNREFUSED");
+    } finally {
+      clearTimeout(timer);
+    }
+  },
+};
+
+/** The platform of a Deno process. */
+export function createPlatform(): Platform {
+  return { runtime: { name: "deno", version: Deno.version.deno }, net, ...createNodeParts() };
+}
