@@ -308,6 +308,14 @@ export function parseScoreBound(buf: Uint8Array, off: number, len: number): numb
 }
 
 /**
+ * Whether `n`, whose first digit stands for 10^`exponent`, lies exactly between two numbers of 17 digits: then it has 18, which means
+ * 17 - `exponent` decimals and as many binary places. JavaScript rounds such a tie away from zero, C to the even digit.
+ */
+function isTie(n: number, exponent: number): boolean {
+  return exponent <= 16 && Math.abs(n * 2 ** (17 - exponent)) % 2 === 1;
+}
+
+/**
  * A double as Redis writes scores (`%.17g`, and `inf`, `-inf`, `nan`): 17 significant digits, trailing zeros dropped, an exponent of at
  * least two digits below 1e-4 and from 1e17 on.
  */
@@ -323,7 +331,11 @@ export function formatDouble(n: number): string {
   const exponent = Number(scientific.slice(letter + 1));
   const sign = n < 0 ? "-" : "";
   const from = n < 0 ? 1 : 0;
-  const digits = (scientific[from] + scientific.slice(from + 2, letter)).replace(/0+$/, "");
+  let digits = scientific[from] + scientific.slice(from + 2, letter);
+  if (isTie(n, exponent) && digits.charCodeAt(16) & 1) {
+    digits = digits.slice(0, 16) + String.fromCharCode(digits.charCodeAt(16) - 1);
+  }
+  digits = digits.replace(/0+$/, "");
   if (exponent < -4 || exponent >= 17) {
     const size = Math.abs(exponent);
     const fraction = digits.length > 1 ? `.${digits.slice(1)}` : "";
