@@ -1,0 +1,247 @@
+/**
+ * Blocking: clients that wait for keys.
+ *
+ * A command that finds nothing to return parks its client with `block`. When something happens to one of the keys (any change:
+ * `Engine.changed` sees them all), the key is marked ready, and after the current command (or transaction) the
+ * clients that wait for it are served in the order in which they came: the very same handler runs again with the same arguments
+ * and `client.readyKey` set to the key's argument. If there is still nothing it calls `block` again, and the client keeps its place
+ * and its deadline. Nobody polls: a waiting client costs a timer, if it has a timeout, and two objects.
+ */
+
+import type { Args } from "../bytes/args.ts";
+import { latin1 } from "../bytes/ascii.ts";
+import { errorReply } from "../resp/errors.ts";
+import { Attention } from "../store/keyspace.ts";
+import type { Database } from "../store/database.ts";
+import type { Client } from "./client.ts";
+import type { Command } from "./command.ts";
+import type { Engine } from "./engine.ts";
+import { call } from "./execute.ts";
+
+/** What a client waits for. */
+export interface BlockOptions {
+  /** Arguments that are keys: from `first`, `count` of them. */
+  readonly first: number;
+  readonly count: number;
+  /** A key is ready only while it holds this type. */
+  readonly type: number;
+  /** Milliseconds, 0 for ever. */
+  readonly timeout: number;
+  /** Writes the reply for a client whose time is up. */
+  readonly onTimeout: (c: Client) => void;
+  /** Runs the handler also when the key holds another type or is gone (consumer groups). */
+  readonly anyType?: boolean;
+}
+
+export class Blocked {
+  timer: unknown = null;
+  /** The handler ran for a ready key and found nothing. */
+  again = false;
+  /** Whatever the command has to remember until it runs again (the IDs that `$` stood for). */
+  state: unknown = null;
+  constructor(
+    readonly client: Client,
+    readonly command: Command,
+    readonly args: Args,
+    readonly options: BlockOptions | null,
+    readonly db: Database,
+    /** What CLIENT UNBLOCK and role changes may do: "key", "wait" can be unblocked, "postponed" cannot. */
+    readonly reason: "key" | "wait" | "postponed",
+    readonly since: number,
+  ) {}
+}
+
+interface ReadyKey {
+  readonly db: Database;
+  readonly name: string;
+  readonly key: Uint8Array;
+}
+
+const UNBLOCKED = errorReply("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+
+export class Blocking {
+  /** Clients that wait, for whatever reason but a pause. */
+  count = 0;
+  /** True when `serve` has something to do. */
+  anyReady = false;
+  /** "db:key" → those who wait for it, first come first. */
+  #waiting = new Map<string, Set<Blocked>>();
+  #ready: ReadyKey[] = [];
+  #readyNames = new Set<string>();
+  #serving = false;
+
+  constructor(readonly engine: Engine) {}
+
+  /**
+   * Parks the client until one of its keys is ready. On a second run of the command the client just stays parked. Returns the
+   * object that stands for the wait.
+   */
+  block(c: Client, options: BlockOptions): Blocked {
+    if (c.blocked !== null) {
+      c.blocked.again = true;
+      return c.blocked;
+    }
+    const blocked = this.#park(c, options, "key", options.timeout);
+    const { args } = blocked;
+    for (let i = options.first; i < options.first + options.count; i++) {
+      const name = keyName(c.db, args.buf, args.off[i], args.len[i]);
+      let queue = this.#waiting.get(name);
+      if (queue === undefined) this.#waiting.set(name, queue = new Set());
+      queue.add(blocked);
+    }
+    this.engine.keyspace.attention |= Attention.BLOCKED;
+    return blocked;
+  }
+
+  /** Parks the client until `release` is called for it or its time is up (WAIT). */
+  wait(c: Client, timeout: number, onTimeout: (c: Client) => void): Blocked {
+    return this.#park(c, { first: 0, count: 0, type: 0, timeout, onTimeout }, "wait", timeout);
+  }
+
+  /** Parks the client while the server is paused; its command runs when the pause is over. */
+  postpone(c: Client): void {
+    c.blocked = new Blocked(
+      c,
+      c.command!,
+      c.args.copy(),
+      null,
+      c.db,
+      "postponed",
+      this.engine.platform.clock.monotonic(),
+    );
+    this.engine.postponed.push(c);
+  }
+
+  #park(c: Client, options: BlockOptions, reason: "key" | "wait", timeout: number): Blocked {
+    const { clock } = this.engine.platform;
+    const blocked = new Blocked(c, c.command!, c.args.copy(), options, c.db, reason, clock.monotonic());
+    c.blocked = blocked;
+    this.count++;
+    if (timeout > 0) blocked.timer = clock.after(timeout, () => this.#timeOut(blocked));
+    return blocked;
+  }
+
+  #timeOut(blocked: Blocked): void {
+    const { client, options } = blocked;
+    if (client.blocked !== blocked) return;
+    this.engine.refreshTime();
+    this.#leave(blocked);
+    this.engine.serveAs(client, () => options!.onTimeout(client));
+    this.engine.unblocked(blocked);
+  }
+
+  /** CLIENT UNBLOCK; false if the client does not wait in a way that can be interrupted. */
+  interrupt(client: Client, withError: boolean): boolean {
+    const { blocked } = client;
+    if (blocked === null || blocked.reason === "postponed") return false;
+    this.#leave(blocked);
+    this.engine.serveAs(client, () => {
+      if (withError) client.reply.error(UNBLOCKED);
+      else blocked.options!.onTimeout(client);
+    });
+    this.engine.unblocked(blocked);
+    return true;
+  }
+
+  /** Ends a `wait` with the reply that `write` makes. */
+  release(client: Client, write: (c: Client) => void): void {
+    const blocked = client.blocked!;
+    this.#leave(blocked);
+    this.engine.serveAs(client, () => write(client));
+    this.engine.unblocked(blocked);
+  }
+
+  /** The client is gone. */
+  forget(client: Client): void {
+    if (client.blocked !== null && client.blocked.reason !== "postponed") this.#leave(client.blocked);
+    client.blocked = null;
+  }
+
+  #leave(blocked: Blocked): void {
+    const { args, options, client } = blocked;
+    client.blocked = null;
+    this.count--;
+    if (blocked.timer !== null) this.engine.platform.clock.cancel(blocked.timer);
+    if (options === null) return;
+    for (let i = options.first; i < options.first + options.count; i++) {
+      const name = keyName(blocked.db, args.buf, args.off[i], args.len[i]);
+      const queue = this.#waiting.get(name);
+      if (queue === undefined) continue;
+      queue.delete(blocked);
+      if (queue.size === 0) this.#waiting.delete(name);
+    }
+    if (this.#waiting.size === 0) this.engine.keyspace.attention &= ~Attention.BLOCKED;
+  }
+
+  /** Something happened to a key. */
+  keyChanged(db: Database, a: Args, i: number): void {
+    const name = keyName(db, a.buf, a.off[i], a.len[i]);
+    if (!this.#waiting.has(name) || this.#readyNames.has(name)) return;
+    this.#readyNames.add(name);
+    this.#ready.push({ db, name, key: a.bytes(i) });
+    this.anyReady = true;
+  }
+
+  /** All keys of the database may have changed (SWAPDB, FLUSHDB, a new data set). */
+  databaseChanged(db: Database): void {
+    for (const [name, queue] of this.#waiting) {
+      const [blocked] = queue;
+      if (blocked.db !== db || this.#readyNames.has(name)) continue;
+      this.#readyNames.add(name);
+      const { args, options } = blocked;
+      for (let i = options!.first; i < options!.first + options!.count; i++) {
+        if (keyName(db, args.buf, args.off[i], args.len[i]) !== name) continue;
+        this.#ready.push({ db, name, key: args.bytes(i) });
+        this.anyReady = true;
+        break;
+      }
+    }
+  }
+
+  /** Serves those who wait for keys that are ready; serving one may make others ready. */
+  serve(): void {
+    if (this.#serving) return;
+    this.#serving = true;
+    while (this.#ready.length > 0) {
+      const ready = this.#ready;
+      this.#ready = [];
+      this.#readyNames.clear();
+      for (const key of ready) this.#serveKey(key);
+    }
+    this.anyReady = false;
+    this.#serving = false;
+  }
+
+  #serveKey({ db, name, key }: ReadyKey): void {
+    const queue = this.#waiting.get(name);
+    if (queue === undefined) return;
+    for (const blocked of [...queue]) {
+      const { client, options, args } = blocked;
+      if (client.blocked !== blocked) continue;
+      const ref = db.dict.find(key, 0, key.length, db.dict.hash(key, 0, key.length));
+      if ((ref === 0 || db.type(ref) !== options!.type) && !options!.anyType) continue;
+      client.readyKey = options!.first;
+      while (!sameKey(args, client.readyKey, key)) client.readyKey++;
+      this.engine.serveAs(client, () => {
+        const own = client.args;
+        client.args = args;
+        blocked.again = false;
+        call(client, blocked.command);
+        client.args = own;
+        if (client.blocked === blocked && !blocked.again) this.#leave(blocked);
+      });
+      client.readyKey = 0;
+      if (client.blocked === null) this.engine.unblocked(blocked);
+    }
+  }
+}
+
+function keyName(db: Database, buf: Uint8Array, off: number, len: number): string {
+  return `${db.index}:${latin1(buf, off, len)}`;
+}
+
+function sameKey(args: Args, i: number, key: Uint8Array): boolean {
+  if (args.len[i] !== key.length) return false;
+  for (let k = 0; k < key.length; k++) if (args.buf[args.off[i] + k] !== key[k]) return false;
+  return true;
+}

@@ -1,0 +1,155 @@
+/**
+ * Client: whoever runs commands. A socket is one, and so are the link to a master, the loader of an AOF and an embedding
+ * program: they differ in their `link`, which takes the replies, and go through the same `execute`.
+ *
+ * While a client's commands run, `args` and `reply` are the server's shared ones: the arguments of the command, and the buffer that
+ * gathers the replies of the batch. A client that is not being served gets bytes by `deliver`.
+ */
+
+import { Args } from "../bytes/args.ts";
+import type { ErrorReply } from "../resp/errors.ts";
+import { WRONGTYPE } from "../resp/errors.ts";
+import type { Reply } from "../resp/reply.ts";
+import type { Database } from "../store/database.ts";
+import type { Blocked } from "./blocking.ts";
+import { type Command, Deny } from "./command.ts";
+import type { Engine } from "./engine.ts";
+import type { Transaction, WatchedKey } from "./transaction.ts";
+
+/** Where the replies go and what CLIENT LIST tells of the connection. */
+export interface Link {
+  readonly remote: string;
+  readonly local: string;
+  readonly isUnixSocket: boolean;
+  /** A number that names the connection in CLIENT LIST. */
+  readonly descriptor: number;
+  /** Bytes received that are not consumed yet, and free room after them. */
+  readonly inputBytes: number;
+  readonly inputFree: number;
+  /** Replies that wait because the peer reads slowly. */
+  readonly outputBytes: number;
+  readonly outputChunks: number;
+  /** Memory of buffers and structures. */
+  readonly memory: number;
+  /** Sends, or queues behind what waits already. The bytes are kept, not copied: they must not change afterwards. */
+  send(bytes: Uint8Array): void;
+  /** Sends what the server's reply buffer holds for this client. */
+  flush(): void;
+  /** The client is not blocked any more: goes on with what it has sent meanwhile. */
+  resume(): void;
+  /** Closes when everything has been sent. */
+  closeAfterReply(): void;
+  /** Closes at once. */
+  close(): void;
+}
+
+export class Client {
+  readonly id: number;
+  /** Latin1 bytes given by CLIENT SETNAME or HELLO. */
+  name = "";
+  /** The commands' own business; set while this client is served. */
+  args: Args;
+  readonly reply: Reply;
+  db: Database;
+  /** Last command looked up, null before the first. */
+  command: Command | null = null;
+  /** Bits of `Deny` that hold for this client. */
+  deny = 0;
+  resp: 2 | 3 = 2;
+  user = "default";
+  authenticated = false;
+  transaction: Transaction | null = null;
+  watched: WatchedKey[] | null = null;
+  /** A watched key was changed: EXEC will fail. */
+  watchFailed = false;
+  blocked: Blocked | null = null;
+  /** On a second run of a blocked command: the argument that is the key that became ready; 0 on a first run. */
+  readyKey = 0;
+  /** CLIENT REPLY. */
+  replyOff = false;
+  /** Number of commands whose replies are still to be dropped. */
+  replySkip = 0;
+  noEvict = false;
+  isMonitor = false;
+  isReplica = false;
+  /** What it sends is not questioned: the link to the master, the AOF. */
+  isTrusted = false;
+  /** The link to our master. */
+  isMaster = false;
+  /** Nothing more is read; closed when the replies are out. */
+  closing = false;
+  /** Gone. */
+  closed = false;
+  /** Channels, patterns and shard channels, null before the first SUBSCRIBE. */
+  channels: Set<string> | null = null;
+  patterns: Set<string> | null = null;
+  shardChannels: Set<string> | null = null;
+  readonly createdAt: number;
+  lastInteraction: number;
+  /** Microseconds that the current command has taken so far, when it blocks. */
+  duration = 0;
+
+  constructor(readonly engine: Engine, readonly link: Link) {
+    this.id = engine.nextClientId++;
+    this.args = engine.args;
+    this.reply = engine.reply;
+    this.db = engine.keyspace.databases[0];
+    this.createdAt = engine.keyspace.now;
+    this.lastInteraction = engine.keyspace.now;
+  }
+
+  /** Number of subscriptions of all kinds. */
+  get subscriptions(): number {
+    return (this.channels?.size ?? 0) + (this.patterns?.size ?? 0) + (this.shardChannels?.size ?? 0);
+  }
+
+  /** Commands that would block must not: inside MULTI, or where nobody can wait. */
+  get mayNotBlock(): boolean {
+    return this.engine.depth > 1 || this.isTrusted;
+  }
+
+  /** After a change of the protocol or of the subscriptions. */
+  updateSubscribed(): void {
+    if (this.subscriptions > 0 && this.resp === 2) this.deny |= Deny.SUBSCRIBED;
+    else this.deny &= ~Deny.SUBSCRIBED;
+  }
+
+  setProtocol(version: 2 | 3): void {
+    this.resp = version;
+    if (this.engine.serving === this) this.reply.resp3 = version === 3;
+    this.updateSubscribed();
+  }
+
+  /** Gives the client bytes at any time: into the reply buffer while it is served, else by its link. */
+  deliver(bytes: Uint8Array): void {
+    if (this.engine.serving === this) this.reply.raw(bytes);
+    else this.link.send(bytes);
+  }
+
+  // ---- What handlers need all the time -----------------------------------------------------------------------------------------
+
+  /** Replies with an error; returns false, so that a parser of options can say `return c.fail(SYNTAX)`. */
+  fail(error: ErrorReply): false {
+    this.reply.error(error);
+    return false;
+  }
+
+  /**
+   * The record of argument i's key for reading if it has this type; 0 when there is none, -1 when it has another type, which has been
+   * replied.
+   */
+  readTyped(i: number, type: number): number {
+    const ref = this.db.lookupRead(this.args, i);
+    if (ref === 0 || this.db.type(ref) === type) return ref;
+    this.reply.error(WRONGTYPE);
+    return -1;
+  }
+
+  /** The same for writing. */
+  writeTyped(i: number, type: number): number {
+    const ref = this.db.lookupWrite(this.args, i);
+    if (ref === 0 || this.db.type(ref) === type) return ref;
+    this.reply.error(WRONGTYPE);
+    return -1;
+  }
+}

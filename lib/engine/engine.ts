@@ -1,0 +1,200 @@
+/**
+ * Engine: what commands can reach. One per server, whatever it listens on; it knows no socket and no runtime.
+ *
+ * The services (slow log, pub/sub, persistence …) are put in place by the server, which makes them: the engine only knows their
+ * types. As the keyspace's observer it spreads the news of every change: to WATCH, to keyspace events, to blocked clients.
+ */
+
+import { Args } from "../bytes/args.ts";
+import type { Config } from "../config/config.ts";
+import type { Log } from "../observe/log.ts";
+import type { Observation } from "../observe/observation.ts";
+import type { Persistence } from "../persist/persistence.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { PubSub } from "../pubsub/pubsub.ts";
+import type { Replication } from "../replicate/replication.ts";
+import { Reply } from "../resp/reply.ts";
+import type { ErrorReply } from "../resp/errors.ts";
+import type { Database } from "../store/database.ts";
+import type { KeyEvent } from "../store/events.ts";
+import { Attention, Expiry, Keyspace, type KeyspaceObserver } from "../store/keyspace.ts";
+import { type Blocked, Blocking } from "./blocking.ts";
+import type { Client } from "./client.ts";
+import { type Command, Deny } from "./command.ts";
+import { execute } from "./execute.ts";
+import { Propagation } from "./propagation.ts";
+import { Stats } from "./stats.ts";
+import type { CommandTable } from "./table.ts";
+import { Watches } from "./transaction.ts";
+
+/** What the server does for commands. */
+export interface ServerControl {
+  /** SHUTDOWN: saves if wanted, closes everything and ends. Returns an error's text when it cannot. */
+  shutdown(options: { save: "default" | "yes" | "no"; now: boolean; force: boolean }): string | null;
+  /** Listens on other addresses (CONFIG SET port, bind). */
+  readonly port: number;
+  readonly startedAt: number;
+  readonly runId: string;
+  readonly executable: string;
+  readonly configFile: string;
+  /** Asks for a slice of background work (expiry, freeing) soon. */
+  wakeBackground(): void;
+}
+
+export class Engine implements KeyspaceObserver {
+  readonly keyspace: Keyspace;
+  readonly args = new Args();
+  readonly reply = new Reply();
+  readonly stats = new Stats();
+  readonly propagation: Propagation;
+  readonly watches: Watches;
+  readonly blocking: Blocking;
+  readonly clients = new Map<number, Client>();
+  /** Clients in MONITOR mode. */
+  readonly monitors = new Set<Client>();
+  nextClientId = 1;
+  /** Bits of `Deny` that hold for all clients. */
+  deny: number = Deny.PROTECTED;
+  /** Commands that are running: more than 1 inside EXEC or a script. */
+  depth = 0;
+  /** The client whose replies go to `reply`. */
+  serving: Client | null = null;
+  /** Clients whose command waits for the end of a pause. */
+  postponed: Client[] = [];
+  pauseUntil = 0;
+
+  // Reasons to refuse writes; `updateWriteDeny` after a change.
+  diskError: ErrorReply | null = null;
+  tooFewReplicas = false;
+  isReadOnlyReplica = false;
+
+  config!: Config;
+  log!: Log;
+  observation!: Observation;
+  pubsub!: PubSub;
+  persistence!: Persistence;
+  replication!: Replication;
+  control!: ServerControl;
+
+  /** The fast command being repeated in the current batch, how often it ran, and when the run began; see `call`. */
+  runCommand: Command | null = null;
+  runCalls = 0;
+  runStart = 0;
+  /** Every command is timed by itself (a low threshold of the slow log or the latency monitor). */
+  timeEach = false;
+
+  constructor(readonly platform: Platform, readonly table: CommandTable, databases: number) {
+    const seed = platform.random.bytes(8);
+    const view = new DataView(seed.buffer, seed.byteOffset, 8);
+    this.keyspace = new Keyspace(
+      databases,
+      platform.clock,
+      platform.random,
+      { k0: view.getInt32(0), k1: view.getInt32(4) },
+      this,
+    );
+    this.propagation = new Propagation(this.keyspace);
+    this.watches = new Watches(this.keyspace);
+    this.blocking = new Blocking(this);
+    this.reply.onError = (error) => this.countError(error);
+  }
+
+  countError(error: ErrorReply): void {
+    this.stats.errorReplies++;
+    const { errors } = this.stats;
+    errors.set(error.prefix, (errors.get(error.prefix) ?? 0) + 1);
+  }
+
+  refreshTime(): void {
+    this.keyspace.refresh();
+  }
+
+  updateWriteDeny(): void {
+    if (this.diskError !== null || this.tooFewReplicas || this.isReadOnlyReplica) this.deny |= Deny.WRITE;
+    else this.deny &= ~Deny.WRITE;
+  }
+
+  // ---- KeyspaceObserver --------------------------------------------------------------------------------------------------------
+
+  changed(db: Database, key: Args, i: number, event: KeyEvent): void {
+    const { attention } = this.keyspace;
+    if (attention & Attention.WATCH) this.watches.changed(db, key, i);
+    if (attention & Attention.NOTIFY && event.cls !== 0) this.notify(db, key, i, event);
+    if (attention & Attention.BLOCKED) this.blocking.keyChanged(db, key, i);
+  }
+
+  notify(db: Database, key: Args, i: number, event: KeyEvent): void {
+    this.pubsub.keyspaceEvent(db, key, i, event);
+  }
+
+  expired(db: Database, key: Args): void {
+    this.propagation.also(db.index, "DEL", key.bytes(0));
+    // Outside of a command nobody else would send it.
+    if (this.depth === 0) this.propagation.flush();
+  }
+
+  // ---- Serving -----------------------------------------------------------------------------------------------------------------
+
+  /** Runs `work` with the reply buffer going to `client`, whoever is being served now. */
+  serveAs(client: Client, work: () => void): void {
+    const before = this.serving;
+    before?.link.flush();
+    this.beginServing(client);
+    work();
+    client.link.flush();
+    if (before !== null) this.beginServing(before);
+    else this.serving = null;
+  }
+
+  beginServing(client: Client): void {
+    this.serving = client;
+    this.reply.resp3 = client.resp === 3;
+  }
+
+  /** A client that was parked has got its reply: its further commands can run. */
+  unblocked(blocked: Blocked): void {
+    this.observation.unblocked(blocked);
+    blocked.client.link.resume();
+  }
+
+  // ---- Pause -------------------------------------------------------------------------------------------------------------------
+
+  /** CLIENT PAUSE until `until` (ms since 1970). A running pause is only ever made longer and stricter, unless `replace`. */
+  pause(until: number, writesOnly: boolean): void {
+    this.pauseUntil = Math.max(this.pauseUntil, until);
+    if (!writesOnly) this.deny = (this.deny & ~Deny.PAUSED_WRITE) | Deny.PAUSED_ALL;
+    else if (!(this.deny & Deny.PAUSED_ALL)) this.deny |= Deny.PAUSED_WRITE;
+    this.updateExpiry();
+  }
+
+  get paused(): boolean {
+    return (this.deny & (Deny.PAUSED_ALL | Deny.PAUSED_WRITE)) !== 0;
+  }
+
+  unpause(): void {
+    this.pauseUntil = 0;
+    this.deny &= ~(Deny.PAUSED_ALL | Deny.PAUSED_WRITE);
+    this.updateExpiry();
+    const postponed = this.postponed;
+    this.postponed = [];
+    for (const client of postponed) {
+      const { blocked } = client;
+      if (blocked === null || client.closed) continue;
+      client.blocked = null;
+      this.serveAs(client, () => {
+        const own = client.args;
+        client.args = blocked.args;
+        execute(client);
+        client.args = own;
+      });
+      if (client.blocked === null) client.link.resume();
+    }
+  }
+
+  /** Nothing is deleted while paused, nor on a replica; while loading everything is still there. */
+  updateExpiry(): void {
+    if (this.deny & Deny.LOADING) this.keyspace.expiry = Expiry.IGNORE;
+    else if (this.paused || this.replication.isReplica) this.keyspace.expiry = Expiry.HIDE;
+    else this.keyspace.expiry = Expiry.DELETE;
+  }
+}

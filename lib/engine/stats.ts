@@ -1,0 +1,43 @@
+/** Counters of INFO that belong to no part of the server in particular. CONFIG RESETSTAT sets them back. */
+
+export class Stats {
+  connections = 0;
+  commands = 0;
+  /** Bytes read from and written to clients. */
+  input = 0;
+  output = 0;
+  rejectedConnections = 0;
+  errorReplies = 0;
+  /** Error replies by their first word. */
+  readonly errors = new Map<string, number>();
+  evictedClients = 0;
+  reads = 0;
+  writes = 0;
+  peakMemory = 0;
+  aclAuthDenied = 0;
+  aclCommandDenied = 0;
+  unexpectedErrors = 0;
+  expiredTimeCapReached = 0;
+  pubsubSent = 0;
+  queryBufferLimitDisconnections = 0;
+  outputBufferLimitDisconnections = 0;
+
+  reset(): void {
+    this.connections = 0;
+    this.commands = 0;
+    this.input = 0;
+    this.output = 0;
+    this.rejectedConnections = 0;
+    this.errorReplies = 0;
+    this.errors.clear();
+    this.evictedClients = 0;
+    this.reads = 0;
+    this.writes = 0;
+    this.aclAuthDenied = 0;
+    this.aclCommandDenied = 0;
+    this.unexpectedErrors = 0;
+    this.expiredTimeCapReached = 0;
+    this.queryBufferLimitDisconnections = 0;
+    this.outputBufferLimitDisconnections = 0;
+  }
+}

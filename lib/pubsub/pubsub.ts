@@ -1,0 +1,13 @@
+/** Pub/Sub: channels, patterns, and the keyspace events that are published on them. */
+
+import type { Args } from "../bytes/args.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Database } from "../store/database.ts";
+import type { KeyEvent } from "../store/events.ts";
+
+export class PubSub {
+  constructor(readonly engine: Engine) {}
+
+  /** Publishes an event of a key as `notify-keyspace-events` asks. */
+  keyspaceEvent(_db: Database, _key: Args, _i: number, _event: KeyEvent): void {}
+}

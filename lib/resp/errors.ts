@@ -1,0 +1,52 @@
+/**
+ * Error replies. An error is made once, as bytes, and written as often as needed: replying with one costs a copy, not an
+ * exception. `prefix` (the first word) is what INFO errorstats counts.
+ */
+
+import { fromLatin1 } from "../bytes/ascii.ts";
+
+export class ErrorReply {
+  readonly bytes: Uint8Array;
+  readonly prefix: string;
+
+  /** `text` without the leading '-': "ERR syntax error". Line breaks, which would break the protocol, become blanks. */
+  constructor(readonly text: string) {
+    const line = text.replace(/[\r\n]/g, " ");
+    this.prefix = line.split(" ", 1)[0];
+    this.bytes = fromLatin1(`-${line}\r\n`);
+  }
+}
+
+/** An error reply with a text of its own; `text` is latin1 and begins with the error's prefix. */
+export function errorReply(text: string): ErrorReply {
+  return new ErrorReply(text);
+}
+
+export const SYNTAX = new ErrorReply("ERR syntax error");
+export const WRONGTYPE = new ErrorReply("WRONGTYPE Operation against a key holding the wrong kind of value");
+export const NOT_INTEGER = new ErrorReply("ERR value is not an integer or out of range");
+export const NOT_FLOAT = new ErrorReply("ERR value is not a valid float");
+export const OUT_OF_RANGE = new ErrorReply("ERR index out of range");
+export const NO_SUCH_KEY = new ErrorReply("ERR no such key");
+export const SAME_OBJECT = new ErrorReply("ERR source and destination objects are the same");
+export const NOAUTH = new ErrorReply("NOAUTH Authentication required.");
+export const LOADING = new ErrorReply("LOADING Redis is loading the dataset in memory");
+export const MASTERDOWN = new ErrorReply(
+  "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+);
+export const READONLY = new ErrorReply("READONLY You can't write against a read only replica.");
+export const NOREPLICAS = new ErrorReply("NOREPLICAS Not enough good replicas to write.");
+export const MISCONF_RDB = new ErrorReply(
+  "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.",
+);
+export const OOM = new ErrorReply("OOM command not allowed when used memory > 'maxmemory'.");
+export const EXECABORT = new ErrorReply("EXECABORT Transaction discarded because of previous errors.");
+export const BUSYKEY = new ErrorReply("BUSYKEY Target key name already exists.");
+export const DB_INDEX = new ErrorReply("ERR DB index is out of range");
+export const INVALID_EXPIRE = (command: string): ErrorReply =>
+  new ErrorReply(`ERR invalid expire time in '${command}' command`);
+export const TIMEOUT_NOT_FLOAT = new ErrorReply("ERR timeout is not a float or out of range");
+export const TIMEOUT_NEGATIVE = new ErrorReply("ERR timeout is negative");
+export const STRING_TOO_LONG = new ErrorReply("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+export const wrongArity = (name: string): ErrorReply =>
+  new ErrorReply(`ERR wrong number of arguments for '${name}' command`);

@@ -1,0 +1,335 @@
+/**
+ * Dict: the hash table of the keyspace and of every large hash, set and sorted set.
+ *
+ * It is a table of *records*, blocks of slab memory that the owner lays out. The Dict knows only how a record begins:
+ *
+ *   word 0   ref of the next record in the same bucket, 0 at the end
+ *   word 1   hash of the key
+ *   word 2   length of the key in bytes; with OUTSIDE set, the key is a large value and its handle stands in its place
+ *   …        the owner's words
+ *   keyAt    the key's bytes
+ *
+ * so a lookup touches the bucket's head and the record itself, nothing else.
+ *
+ * The table grows by *linear hashing* (Litwin, 1980): there are `buckets` buckets, between 2^L and 2^(L+1). An insert that
+ * fills the table splits one bucket in two, a delete that leaves it sparse merges two into one. So no insert ever pays for a
+ * rehash, there is never a second table, and the heads live in segments of 64 KiB that come and go one at a time.
+ *
+ * SCAN's cursor counts the low L bits of the hash in reversed-bit order, as Redis does: a bucket that is split or merged
+ * between two calls maps to cursors on the same side of the cursor, hence everything that is present from the first
+ * call to the last is returned, without any state in the server.
+ */
+
+import { hashBytes } from "../bytes/hash.ts";
+import type { Random } from "../platform/platform.ts";
+import type { Slab } from "./slab.ts";
+
+/** Flag in word 2: the key itself is outside, as a large value. */
+export const OUTSIDE = 1 << 31;
+/** Keys longer than this live outside their record. */
+export const MAX_KEY_INSIDE = 4096;
+
+const SEGMENT_BITS = 14;
+const SEGMENT = 1 << SEGMENT_BITS;
+const IN_SEGMENT = SEGMENT - 1;
+const MIN_BUCKETS = 4;
+const PAGE_BITS = 15;
+const IN_PAGE = (1 << PAGE_BITS) - 1;
+
+/** Key of the hash functions of one server: random, so that nobody can prepare keys that collide. */
+export interface HashSeed {
+  readonly k0: number;
+  readonly k1: number;
+}
+
+export class Dict {
+  count = 0;
+  /** While set, the table neither grows nor shrinks: a snapshot that walks it in bucket order relies on that. */
+  frozen = false;
+  #buckets = MIN_BUCKETS;
+  /** 2^L - 1 and 2^(L+1) - 1. */
+  #lowMask = MIN_BUCKETS - 1;
+  #highMask = MIN_BUCKETS * 2 - 1;
+  #heads: Int32Array[] = [new Int32Array(MIN_BUCKETS)];
+  readonly #bytes: Uint8Array[];
+  readonly #words: Int32Array[];
+
+  constructor(readonly slab: Slab, readonly keyAt: number, readonly seed: HashSeed) {
+    this.#bytes = slab.bytes;
+    this.#words = slab.words;
+  }
+
+  hash(buf: Uint8Array, off: number, len: number): number {
+    return hashBytes(buf, off, len, this.seed.k0, this.seed.k1);
+  }
+
+  /** Ref of the record with that key, 0 when there is none. `hash` must be `this.hash(buf, off, len)`. */
+  find(buf: Uint8Array, off: number, len: number, hash: number): number {
+    if (len > MAX_KEY_INSIDE) return this.#findOutside(buf, off, len, hash);
+    let bucket = hash & this.#highMask;
+    if (bucket >= this.#buckets) bucket &= this.#lowMask;
+    let ref = this.#heads[bucket >>> SEGMENT_BITS][bucket & IN_SEGMENT];
+    while (ref !== 0) {
+      const page = ref >>> PAGE_BITS;
+      const words = this.#words[page];
+      const word = (ref & IN_PAGE) << 1;
+      if (words[word + 1] === hash && words[word + 2] === len) {
+        const bytes = this.#bytes[page];
+        const key = (word << 2) + this.keyAt;
+        let i = 0;
+        while (i < len && bytes[key + i] === buf[off + i]) i++;
+        if (i === len) return ref;
+      }
+      ref = words[word];
+    }
+    return 0;
+  }
+
+  #findOutside(buf: Uint8Array, off: number, len: number, hash: number): number {
+    for (let ref = this.#head(this.#bucketOf(hash)); ref !== 0; ref = this.next(ref)) {
+      const words = this.#words[ref >>> PAGE_BITS];
+      const word = (ref & IN_PAGE) << 1;
+      if (words[word + 1] !== hash || words[word + 2] !== (len | OUTSIDE)) continue;
+      const key = this.slab.large[words[word + (this.keyAt >> 2)]];
+      let i = 0;
+      while (i < len && key[i] === buf[off + i]) i++;
+      if (i === len) return ref;
+    }
+    return 0;
+  }
+
+  /** Bytes that a key of `len` bytes takes inside its record. */
+  static keySize(len: number): number {
+    return len > MAX_KEY_INSIDE ? 4 : len;
+  }
+
+  /** Writes words 1 and 2 and the key of a record that is about to be inserted. */
+  writeKey(ref: number, buf: Uint8Array, off: number, len: number, hash: number): void {
+    const words = this.#words[ref >>> PAGE_BITS];
+    const word = (ref & IN_PAGE) << 1;
+    words[word + 1] = hash;
+    if (len > MAX_KEY_INSIDE) {
+      words[word + 2] = len | OUTSIDE;
+      words[word + (this.keyAt >> 2)] = this.slab.newLarge(buf.slice(off, off + len));
+      return;
+    }
+    words[word + 2] = len;
+    const bytes = this.#bytes[ref >>> PAGE_BITS];
+    const key = (word << 2) + this.keyAt;
+    for (let i = 0; i < len; i++) bytes[key + i] = buf[off + i];
+  }
+
+  /** Frees what `writeKey` put outside; called before the record itself is freed. */
+  freeKey(ref: number): void {
+    const words = this.#words[ref >>> PAGE_BITS];
+    const word = (ref & IN_PAGE) << 1;
+    if (words[word + 2] < 0) this.slab.freeLarge(words[word + (this.keyAt >> 2)]);
+  }
+
+  keyLength(ref: number): number {
+    return this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 2] & ~OUTSIDE;
+  }
+
+  /** Where the key's bytes are: the buffer … */
+  keyBuffer(ref: number): Uint8Array {
+    const words = this.#words[ref >>> PAGE_BITS];
+    const word = (ref & IN_PAGE) << 1;
+    return words[word + 2] < 0 ? this.slab.large[words[word + (this.keyAt >> 2)]] : this.#bytes[ref >>> PAGE_BITS];
+  }
+
+  /** … and the offset in it. */
+  keyOffset(ref: number): number {
+    const word = (ref & IN_PAGE) << 1;
+    return this.#words[ref >>> PAGE_BITS][word + 2] < 0 ? 0 : (word << 2) + this.keyAt;
+  }
+
+  /** Adds a record whose key (`writeKey`) is not in the table yet. */
+  insert(ref: number): void {
+    const words = this.#words[ref >>> PAGE_BITS];
+    const word = (ref & IN_PAGE) << 1;
+    const bucket = this.#bucketOf(words[word + 1]);
+    const heads = this.#heads[bucket >>> SEGMENT_BITS];
+    words[word] = heads[bucket & IN_SEGMENT];
+    heads[bucket & IN_SEGMENT] = ref;
+    if (++this.count > this.#buckets && !this.frozen) this.#split();
+  }
+
+  /** Takes a record out of the table; the caller frees it. */
+  remove(ref: number): void {
+    this.#relink(ref, this.next(ref));
+    this.count--;
+    if (this.count < this.#buckets >>> 2 && !this.frozen) this.#merge();
+  }
+
+  /** `moved` is a copy of `ref` at another place: lets it take its place in the chain. */
+  replace(ref: number, moved: number): void {
+    this.#relink(ref, moved);
+  }
+
+  #relink(ref: number, target: number): void {
+    const words = this.#words[ref >>> PAGE_BITS];
+    const bucket = this.#bucketOf(words[((ref & IN_PAGE) << 1) + 1]);
+    const heads = this.#heads[bucket >>> SEGMENT_BITS];
+    let at = heads[bucket & IN_SEGMENT];
+    if (at === ref) {
+      heads[bucket & IN_SEGMENT] = target;
+      return;
+    }
+    for (;;) {
+      const words = this.#words[at >>> PAGE_BITS];
+      const word = (at & IN_PAGE) << 1;
+      at = words[word];
+      if (at === ref) {
+        words[word] = target;
+        return;
+      }
+    }
+  }
+
+  /** Next record in the same bucket. */
+  next(ref: number): number {
+    return this.#words[ref >>> PAGE_BITS][(ref & IN_PAGE) << 1];
+  }
+
+  /** Number of buckets; `first(b)` for b below it and `next` reach every record. */
+  get buckets(): number {
+    return this.#buckets;
+  }
+
+  first(bucket: number): number {
+    return this.#head(bucket);
+  }
+
+  bucketOfRecord(ref: number): number {
+    return this.#bucketOf(this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 1]);
+  }
+
+  /**
+   * Calls `visit` for all records under `cursor` and returns the next cursor, 0 at the end. `visit` must not change
+   * the table. A call visits one bucket, or the two that it was split into.
+   */
+  scan(cursor: number, visit: (ref: number) => void): number {
+    const low = this.#lowMask;
+    const bucket = cursor & low;
+    for (let ref = this.#head(bucket); ref !== 0; ref = this.next(ref)) visit(ref);
+    if (bucket + low + 1 < this.#buckets) {
+      for (let ref = this.#head(bucket + low + 1); ref !== 0; ref = this.next(ref)) visit(ref);
+    }
+    return reverse32(reverse32(cursor | ~low) + 1);
+  }
+
+  /** A record chosen uniformly at random; the table must not be empty. */
+  random(random: Random): number {
+    // Rejection sampling over (bucket, place in the chain): every record is as likely as any other as long as
+    // no chain is longer than `depth`; one that is longer makes it start over with a greater depth.
+    for (let depth = 8;; depth *= 2) {
+      for (;;) {
+        let ref = this.#head(random.below(this.#buckets));
+        if (ref === 0) continue;
+        let place = random.below(depth);
+        let length = 0;
+        let chosen = 0;
+        for (; ref !== 0; ref = this.next(ref), length++) if (place-- === 0) chosen = ref;
+        if (length > depth) break;
+        if (chosen !== 0) return chosen;
+      }
+    }
+  }
+
+  /** Bytes of the heads. */
+  get overhead(): number {
+    return this.#heads.length === 1 ? this.#heads[0].length * 4 : this.#heads.length * SEGMENT * 4;
+  }
+
+  /** Forgets all records without freeing them. */
+  reset(): void {
+    this.count = 0;
+    this.#buckets = MIN_BUCKETS;
+    this.#lowMask = MIN_BUCKETS - 1;
+    this.#highMask = MIN_BUCKETS * 2 - 1;
+    this.#heads = [new Int32Array(MIN_BUCKETS)];
+  }
+
+  #bucketOf(hash: number): number {
+    const bucket = hash & this.#highMask;
+    return bucket < this.#buckets ? bucket : bucket & this.#lowMask;
+  }
+
+  #head(bucket: number): number {
+    return this.#heads[bucket >>> SEGMENT_BITS][bucket & IN_SEGMENT];
+  }
+
+  /** Divides the bucket whose turn it is between itself and a new last bucket. */
+  #split(): void {
+    const added = this.#buckets;
+    const source = added & this.#lowMask;
+    if (added === this.#highMask) {
+      this.#lowMask = this.#highMask;
+      this.#highMask = this.#highMask * 2 + 1;
+    }
+    this.#buckets = added + 1;
+    this.#reserveHead(added);
+    const mask = this.#lowMask >= added ? this.#lowMask : this.#highMask;
+    let stay = 0;
+    let move = 0;
+    for (let ref = this.#head(source), next = 0; ref !== 0; ref = next) {
+      const words = this.#words[ref >>> PAGE_BITS];
+      const word = (ref & IN_PAGE) << 1;
+      next = words[word];
+      if ((words[word + 1] & mask) === added) {
+        words[word] = move;
+        move = ref;
+      } else {
+        words[word] = stay;
+        stay = ref;
+      }
+    }
+    this.#heads[source >>> SEGMENT_BITS][source & IN_SEGMENT] = stay;
+    this.#heads[added >>> SEGMENT_BITS][added & IN_SEGMENT] = move;
+  }
+
+  /** Two merges, so that a table that is emptied by deletes shrinks faster than it empties. */
+  #merge(): void {
+    for (let i = 0; i < 2 && this.#buckets > MIN_BUCKETS; i++) {
+      const last = this.#buckets - 1;
+      if (last === this.#lowMask) {
+        this.#highMask = this.#lowMask;
+        this.#lowMask >>>= 1;
+      }
+      this.#buckets = last;
+      const target = last & this.#lowMask;
+      const heads = this.#heads[target >>> SEGMENT_BITS];
+      for (let ref = this.#head(last), next = 0; ref !== 0; ref = next) {
+        const words = this.#words[ref >>> PAGE_BITS];
+        const word = (ref & IN_PAGE) << 1;
+        next = words[word];
+        words[word] = heads[target & IN_SEGMENT];
+        heads[target & IN_SEGMENT] = ref;
+      }
+      if (last < SEGMENT) {
+        this.#heads[0][last] = 0;
+        if (last === this.#heads[0].length >>> 2) this.#heads[0] = this.#heads[0].slice(0, last * 2);
+      } else if ((last & IN_SEGMENT) === 0) this.#heads.pop();
+      else this.#heads[last >>> SEGMENT_BITS][last & IN_SEGMENT] = 0;
+    }
+  }
+
+  #reserveHead(bucket: number): void {
+    const segment = bucket >>> SEGMENT_BITS;
+    if (segment === this.#heads.length) this.#heads.push(new Int32Array(SEGMENT));
+    else if (segment === 0 && bucket === this.#heads[0].length) {
+      const grown = new Int32Array(bucket * 2);
+      grown.set(this.#heads[0]);
+      this.#heads[0] = grown;
+    }
+  }
+}
+
+function reverse32(value: number): number {
+  let v = value | 0;
+  v = ((v >>> 1) & 0x55555555) | ((v & 0x55555555) << 1);
+  v = ((v >>> 2) & 0x33333333) | ((v & 0x33333333) << 2);
+  v = ((v >>> 4) & 0x0f0f0f0f) | ((v & 0x0f0f0f0f) << 4);
+  v = ((v >>> 8) & 0x00ff00ff) | ((v & 0x00ff00ff) << 8);
+  return ((v >>> 16) | (v << 16)) >>> 0;
+}

@@ -1,0 +1,180 @@
+/**
+ * Keyspace: all databases of a server and what they share: the slab, the time, the counters, and the line to whoever must
+ * learn of changes.
+ *
+ * `now` is the server's idea of the time, refreshed once per batch of commands and not per lookup, so that what a command (or a
+ * whole transaction) sees does not expire in the middle of it.
+ *
+ * Freeing a large collection takes long, so nobody waits for it: what was deleted goes to the graveyard, and the server
+ * empties that in slices (`reap`). When all databases are flushed at once, the slab is dropped as a whole instead.
+ */
+
+import { Args } from "../bytes/args.ts";
+import type { Clock, Random } from "../platform/platform.ts";
+import { Database } from "./database.ts";
+import type { HashSeed } from "./dict.ts";
+import type { KeyEvent } from "./events.ts";
+import type { Collection } from "./record.ts";
+import { Slab } from "./slab.ts";
+
+/** Who must learn of a change; bits of `Keyspace.attention`. */
+export const Attention = {
+  /** Some client watches a key. */
+  WATCH: 1 << 0,
+  /** Keyspace events are switched on. */
+  NOTIFY: 1 << 1,
+  /** Some client is blocked on a key. */
+  BLOCKED: 1 << 2,
+  /** Some client caches keys. */
+  TRACKING: 1 << 3,
+  /** Somebody follows the stream of writes: a deletion by expiry must be told. */
+  PROPAGATION: 1 << 4,
+} as const;
+
+/** What to do with a key whose deadline has passed when somebody looks for it. */
+export const Expiry = {
+  DELETE: 0,
+  /** It is gone for the reader, but only the master (or the end of a pause) deletes it. */
+  HIDE: 1,
+  /** It is still there: while loading, and for what comes from the master. */
+  IGNORE: 2,
+} as const;
+
+/** Called only while `attention` has a bit. */
+export interface KeyspaceObserver {
+  /** A key was changed: by a write (`event` may be NO_EVENT), by expiry, by eviction. */
+  changed(db: Database, key: Args, i: number, event: KeyEvent): void;
+  /** Something worth an event that is not a change (keymiss). */
+  notify(db: Database, key: Args, i: number, event: KeyEvent): void;
+  /** A key was deleted because its time had come. */
+  expired(db: Database, key: Args): void;
+}
+
+/** Told of every record that is about to change or go, with the state before; a snapshot in progress saves it. */
+export interface Barrier {
+  beforeChange(db: Database, ref: number): void;
+  beforeFlush(db: Database): void;
+}
+
+/** Collections with more elements than this are freed in slices. */
+const FREE_AT_ONCE = 64;
+const FREE_SLICE = 1024;
+
+export class Keyspace {
+  readonly slab = new Slab();
+  readonly databases: Database[] = [];
+  /** Milliseconds since 1970. */
+  now: number;
+  /** Seconds, 24 bits: what LRU clocks are set to. */
+  lruClock: number;
+  attention = 0;
+  barrier: Barrier | null = null;
+  expiry: number = Expiry.DELETE;
+  /** Access counters instead of clocks are kept (an LFU maxmemory-policy). */
+  lfu = false;
+  lfuLogFactor = 10;
+  /** Minutes. */
+  lfuDecayTime = 1;
+  /** Changes since the last save. */
+  dirty = 0;
+  hits = 0;
+  misses = 0;
+  expiredKeys = 0;
+  evictedKeys = 0;
+  lazyFreed = 0;
+  graveyard: Collection[] = [];
+  /** Names a key for the observer that is not an argument of the current command. */
+  readonly keyArgs = new Args();
+
+  constructor(
+    count: number,
+    readonly clock: Clock,
+    readonly random: Random,
+    readonly seed: HashSeed,
+    public observer: KeyspaceObserver,
+  ) {
+    this.now = clock.now();
+    this.lruClock = Math.floor(this.now / 1000) & 0xffffff;
+    for (let i = 0; i < count; i++) this.databases.push(new Database(this, i));
+  }
+
+  /** Sets `now` to the present. */
+  refresh(): void {
+    this.setNow(this.clock.now());
+  }
+
+  setNow(ms: number): void {
+    if (ms === this.now) return;
+    this.now = ms;
+    this.lruClock = Math.floor(ms / 1000) & 0xffffff;
+  }
+
+  get keys(): number {
+    let keys = 0;
+    for (const db of this.databases) keys += db.dict.count;
+    return keys;
+  }
+
+  /** Bytes of keys and values and of the tables that hold them. */
+  get usedMemory(): number {
+    let bytes = this.slab.used;
+    for (const db of this.databases) bytes += db.dict.overhead + db.deadlines.bytes;
+    return bytes;
+  }
+
+  /** Frees a collection, at once or later. */
+  bury(collection: Collection): void {
+    if (collection.count <= FREE_AT_ONCE) collection.release(Infinity);
+    else this.graveyard.push(collection);
+  }
+
+  /** Frees what was buried until the clock shows `until`; true when there is more. */
+  reap(until: number): boolean {
+    while (this.graveyard.length > 0) {
+      // Out of the list first: releasing a database buries its collections.
+      const collection = this.graveyard.pop()!;
+      if (collection.release(FREE_SLICE)) this.lazyFreed++;
+      else this.graveyard.push(collection);
+      if (this.clock.monotonic() >= until) break;
+    }
+    return this.graveyard.length > 0;
+  }
+
+  /** Empties one database. Returns the number of keys that were there. */
+  flush(db: Database): number {
+    const keys = db.dict.count;
+    if (keys === 0) return 0;
+    this.barrier?.beforeFlush(db);
+    if (keys === this.keys && this.barrier === null) {
+      this.#dropAll();
+    } else {
+      db.abandon();
+    }
+    return keys;
+  }
+
+  /** Empties all databases. */
+  flushAll(): number {
+    const keys = this.keys;
+    if (this.barrier === null) {
+      if (keys > 0 || this.graveyard.length > 0) this.#dropAll();
+    } else for (const db of this.databases) this.flush(db);
+    return keys;
+  }
+
+  #dropAll(): void {
+    this.lazyFreed += this.graveyard.length;
+    this.graveyard = [];
+    for (const db of this.databases) db.forget();
+    this.slab.reset();
+  }
+
+  /** Deletes keys whose deadline has passed until the clock shows `until`; true when there are more. */
+  expireDue(until: number): boolean {
+    let more = false;
+    for (const db of this.databases) {
+      if (db.deadlines.soonest < this.now && db.expireDue(until)) more = true;
+    }
+    return more;
+  }
+}

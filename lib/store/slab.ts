@@ -1,0 +1,249 @@
+/**
+ * Slab: the byte memory in which all keys and values live, so that the garbage collector never sees them.
+ *
+ * Memory is a set of 256 KiB pages. A page holds blocks of one size class; a block is named by a 4-byte `ref`
+ * (page number << 15 | granule within the page; a granule is 8 bytes), so 2^17 pages give 32 GiB. Ref 0 is "none":
+ * page 0 is never handed out.
+ *
+ *   size classes   8, 16, … 128 bytes, then 8 steps to each doubling, up to 16 KiB (at most 11 % is lost to rounding)
+ *   page           class, blocks in use, head of its free list (linked through the blocks' first word), bump pointer
+ *   class          doubly linked list of its pages that have room; a page leaves the list when full
+ *
+ * A page whose last block is freed goes back to the pool and can serve any class, so a change of workload does not strand
+ * memory (the idea of mimalloc's pages: a free list per page, not per class). Nothing is ever copied to grow.
+ *
+ * What is too long for a block lives in a `Uint8Array` of its own, named by a handle (`newLarge`); JavaScript objects
+ * that stand for a whole collection are named by handles too (`newObject`).
+ *
+ * `used` counts the bytes of live blocks (with rounding) and of large values: it is what `used_memory` reports.
+ */
+
+const PAGE_BITS = 15;
+const PAGE_GRANULES = 1 << PAGE_BITS;
+const PAGE_BYTES = PAGE_GRANULES * 8;
+const IN_PAGE = PAGE_GRANULES - 1;
+const MAX_GRANULES = 2048;
+/** Longest block in bytes. */
+export const MAX_BLOCK = MAX_GRANULES * 8;
+/** What a large value or an object costs beside its own bytes (array object, buffer object, table slot). */
+const HANDLE_OVERHEAD = 48;
+/** Empty pages kept for the next allocation instead of being returned to the system. */
+const SPARE_PAGES = 16;
+
+const classGranules: number[] = [];
+for (let size = 1; size <= 16; size++) classGranules.push(size);
+for (let base = 16; base < MAX_GRANULES; base *= 2) {
+  for (let step = 1; step <= 8; step++) classGranules.push(base + (base / 8) * step);
+}
+/** Size class of a number of granules. */
+const classOf = new Uint8Array(MAX_GRANULES + 1);
+for (let size = 1, cls = 0; size <= MAX_GRANULES; size++) {
+  if (size > classGranules[cls]) cls++;
+  classOf[size] = cls;
+}
+const classSize = Int32Array.from(classGranules);
+const classCapacity = classSize.map((size) => Math.floor(PAGE_GRANULES / size));
+
+const NO_BYTES = new Uint8Array(0);
+const NO_WORDS = new Int32Array(0);
+const NO_DOUBLES = new Float64Array(0);
+
+export class Slab {
+  /** The pages' bytes, and the same memory as 32-bit words and as doubles (one to a granule). Index with `ref >>> 15`. */
+  readonly bytes: Uint8Array[] = [NO_BYTES];
+  readonly words: Int32Array[] = [NO_WORDS];
+  readonly doubles: Float64Array[] = [NO_DOUBLES];
+  /** Bytes of live blocks and large values. */
+  used = 0;
+
+  /** Large values by handle; a handle is an index. `null` where free. */
+  readonly large: Uint8Array[] = [NO_BYTES];
+  /** Collections by handle. */
+  readonly objects: (object | null)[] = [null];
+  #freeLarge: number[] = [];
+  #freeObjects: number[] = [];
+
+  // One element per page. They double with the number of pages: 2^17 pages at most, so copying them is nothing.
+  #pageClass = new Uint8Array(64);
+  #pageUsed = new Int32Array(64);
+  #pageFree = new Int32Array(64);
+  #pageBump = new Int32Array(64);
+  #pageNext = new Int32Array(64);
+  #pagePrevious = new Int32Array(64);
+  /** First page with room of each class, 0 for none. */
+  #classPage = new Int32Array(classSize.length);
+  /** Pages of no class: those that still have memory, and page numbers without. */
+  #sparePages: number[] = [];
+  #freeNumbers: number[] = [];
+  #livePages = 0;
+
+  /** A block of at least `size` bytes (1 … MAX_BLOCK); its content is arbitrary. */
+  allocate(size: number): number {
+    const cls = classOf[(size + 7) >>> 3];
+    let page = this.#classPage[cls];
+    if (page === 0) page = this.#addPage(cls);
+    let ref = this.#pageFree[page];
+    if (ref !== 0) {
+      this.#pageFree[page] = this.words[page][(ref & IN_PAGE) << 1];
+    } else {
+      const bump = this.#pageBump[page];
+      this.#pageBump[page] = bump + classSize[cls];
+      ref = (page << PAGE_BITS) | bump;
+    }
+    if (++this.#pageUsed[page] === classCapacity[cls]) this.#unlinkPage(page, cls);
+    this.used += classSize[cls] << 3;
+    return ref;
+  }
+
+  free(ref: number): void {
+    const page = ref >>> PAGE_BITS;
+    const cls = this.#pageClass[page];
+    this.words[page][(ref & IN_PAGE) << 1] = this.#pageFree[page];
+    this.#pageFree[page] = ref;
+    this.used -= classSize[cls] << 3;
+    const used = this.#pageUsed[page]--;
+    if (used === classCapacity[cls]) this.#linkPage(page, cls);
+    if (used === 1) this.#releasePage(page, cls);
+  }
+
+  /** Bytes that the block can hold. */
+  capacity(ref: number): number {
+    return classSize[this.#pageClass[ref >>> PAGE_BITS]] << 3;
+  }
+
+  /** Bytes that a block for `size` bytes takes. */
+  static rounded(size: number): number {
+    return classSize[classOf[(size + 7) >>> 3]] << 3;
+  }
+
+  /** Takes over `value`; returns its handle. */
+  newLarge(value: Uint8Array): number {
+    this.used += value.length + HANDLE_OVERHEAD;
+    const handle = this.#freeLarge.pop() ?? this.large.length;
+    this.large[handle] = value;
+    return handle;
+  }
+
+  replaceLarge(handle: number, value: Uint8Array): void {
+    this.used += value.length - this.large[handle].length;
+    this.large[handle] = value;
+  }
+
+  freeLarge(handle: number): void {
+    this.used -= this.large[handle].length + HANDLE_OVERHEAD;
+    this.large[handle] = NO_BYTES;
+    this.#freeLarge.push(handle);
+  }
+
+  newObject(value: object): number {
+    this.used += HANDLE_OVERHEAD;
+    const handle = this.#freeObjects.pop() ?? this.objects.length;
+    this.objects[handle] = value;
+    return handle;
+  }
+
+  freeObject(handle: number): void {
+    this.used -= HANDLE_OVERHEAD;
+    this.objects[handle] = null;
+    this.#freeObjects.push(handle);
+  }
+
+  /** Counts memory that a collection holds outside the slab (typed arrays of its own); negative when it lets go. */
+  account(bytes: number): void {
+    this.used += bytes;
+  }
+
+  /** Drops everything at once, without visiting it; all refs and handles become invalid. */
+  reset(): void {
+    this.bytes.length = 1;
+    this.words.length = 1;
+    this.large.length = 1;
+    this.objects.length = 1;
+    this.#freeLarge = [];
+    this.#freeObjects = [];
+    this.#classPage.fill(0);
+    this.#sparePages = [];
+    this.#freeNumbers = [];
+    this.#livePages = 0;
+    this.used = 0;
+  }
+
+  /** Bytes of memory that the pages hold, used or not. */
+  get reserved(): number {
+    return (this.#livePages + this.#sparePages.length) * PAGE_BYTES;
+  }
+
+  /** Gives the spare pages back to the system (MEMORY PURGE). */
+  purge(): void {
+    for (const page of this.#sparePages) this.#dropPage(page);
+    this.#sparePages.length = 0;
+  }
+
+  #addPage(cls: number): number {
+    let page = this.#sparePages.pop();
+    if (page === undefined) {
+      const memory = new ArrayBuffer(PAGE_BYTES);
+      page = this.#freeNumbers.pop() ?? this.bytes.length;
+      if (page >= 1 << 17) throw new RangeError("slab memory is exhausted (32 GiB)");
+      this.bytes[page] = new Uint8Array(memory);
+      this.words[page] = new Int32Array(memory);
+      this.doubles[page] = new Float64Array(memory);
+      if (page === this.#pageClass.length) this.#growPageTable();
+    }
+    this.#livePages++;
+    this.#pageClass[page] = cls;
+    this.#pageUsed[page] = 0;
+    this.#pageFree[page] = 0;
+    this.#pageBump[page] = 0;
+    this.#linkPage(page, cls);
+    return page;
+  }
+
+  #releasePage(page: number, cls: number): void {
+    // The class keeps its last page: alternating allocate and free of one block must not churn pages.
+    if (this.#classPage[cls] === page && this.#pageNext[page] === 0) return;
+    this.#unlinkPage(page, cls);
+    this.#livePages--;
+    if (this.#sparePages.length < SPARE_PAGES) this.#sparePages.push(page);
+    else this.#dropPage(page);
+  }
+
+  #dropPage(page: number): void {
+    this.bytes[page] = NO_BYTES;
+    this.words[page] = NO_WORDS;
+    this.doubles[page] = NO_DOUBLES;
+    this.#freeNumbers.push(page);
+  }
+
+  #linkPage(page: number, cls: number): void {
+    const first = this.#classPage[cls];
+    this.#pagePrevious[page] = 0;
+    this.#pageNext[page] = first;
+    if (first !== 0) this.#pagePrevious[first] = page;
+    this.#classPage[cls] = page;
+  }
+
+  #unlinkPage(page: number, cls: number): void {
+    const next = this.#pageNext[page];
+    const previous = this.#pagePrevious[page];
+    if (next !== 0) this.#pagePrevious[next] = previous;
+    if (previous !== 0) this.#pageNext[previous] = next;
+    else this.#classPage[cls] = next;
+  }
+
+  #growPageTable(): void {
+    const double = (old: Int32Array) => {
+      const grown = new Int32Array(old.length * 2);
+      grown.set(old);
+      return grown;
+    };
+    const classes = new Uint8Array(this.#pageClass.length * 2);
+    classes.set(this.#pageClass);
+    this.#pageClass = classes;
+    this.#pageUsed = double(this.#pageUsed);
+    this.#pageFree = double(this.#pageFree);
+    this.#pageBump = double(this.#pageBump);
+    this.#pageNext = double(this.#pageNext);
+    this.#pagePrevious = double(this.#pagePrevious);
+  }
+}
