@@ -252,7 +252,8 @@ function findBySpecs(
 function findKeyword(spec: KeySpec, args: Args, base: number): number {
   const argc = args.argc - base;
   if (spec.position > 0) {
-    for (let at = spec.position; at < argc; at++) if (args.is(base + at, spec.keywordBytes)) return at;
+    // Nothing can follow the last argument, so it is no keyword.
+    for (let at = spec.position; at < argc - 1; at++) if (args.is(base + at, spec.keywordBytes)) return at;
   } else {
     for (let at = argc + spec.position; at >= 1; at--) if (args.is(base + at, spec.keywordBytes)) return at;
   }
@@ -267,7 +268,7 @@ const TAKES_AWAY = KeyFlag.RW | KeyFlag.ACCESS | KeyFlag.DELETE;
 
 const AUTH = lower("auth"), AUTH2 = lower("auth2"), BY = lower("by"), GET = lower("get"), INCRBY = lower("incrby");
 const KEYS = lower("keys"), LIMIT = lower("limit"), OVERFLOW = lower("overflow"), SET = lower("set");
-const STORE = lower("store"), STOREDIST = lower("storedist");
+const STORE = lower("store");
 
 /** SET: with GET the old value is read, otherwise the key is only overwritten. */
 export function setKeys(args: Args, first: number, keys: KeyPositions): void {
@@ -323,14 +324,4 @@ export function migrateKeys(args: Args, first: number, keys: KeyPositions): void
     }
   }
   keys.add(first + 3, TAKES_AWAY);
-}
-
-/** GEORADIUS and GEORADIUSBYMEMBER, when STORE or STOREDIST lacks its key: no more than the positions are known. */
-export function georadiusKeys(args: Args, first: number, keys: KeyPositions): void {
-  let store = ABSENT;
-  for (let at = first + 5; at + 1 < args.argc; at++) {
-    if (args.is(at, STORE) || args.is(at, STOREDIST)) store = ++at;
-  }
-  keys.add(first + 1, 0);
-  if (store !== ABSENT) keys.add(store, 0);
 }

@@ -8,7 +8,7 @@
  *     increment:double        its type, where it does not follow from the name: string, integer, double, key,
  *                             pattern, unix-time
  *     WITHSCORES              a word in capitals is a literal token, also called "withscores"
- *     'km'  '*'               a literal that is not in capitals
+ *     '*'  ''                 a literal that is not a word; the empty string
  *     COUNT count             a token before an argument belongs to it
  *     [ ... ]                 optional
  *     < a | b >               one of these; an alternative of several arguments is a block
@@ -30,7 +30,7 @@ export interface Argument {
   type: string;
   /** Index of the key spec that finds it, or -1. */
   keySpec: number;
-  /** Empty if there is none. */
+  /** Empty if there is none, or if it is the empty string (MIGRATE's missing key). */
   token: string;
   since: string;
   deprecatedSince: string;

@@ -77,13 +77,15 @@ export class CommandTable {
     return true;
   }
 
-  /** Gives the command named `from` another name; an empty one removes it. False if there is no command `from`. */
+  /**
+   * Gives the command named `from` another name; an empty one removes it. False if there is no command `from`; throws an
+   * Error if the new name is taken.
+   */
   rename(from: string, to: string): boolean {
     const command = this.findName(from);
     if (command === null) return false;
-    this.remove(from);
     if (to !== "") this.add(command, to);
-    return true;
+    return this.remove(from);
   }
 
   /** The command with this name: `len` bytes of `buf` from `off` on, in any case of letters. */
