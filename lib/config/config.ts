@@ -44,6 +44,9 @@ export interface SetContext {
   readonly local: boolean;
 }
 
+/** Bytes; CONFIG SET raises a smaller replication backlog to this. */
+const MIN_BACKLOG = 16384;
+
 /** Makes changed values take effect; returns an error text to have CONFIG SET undone. */
 export type Apply = (values: Readonly<ConfigValues>) => string | null;
 export type Log = (level: "debug" | "warning", message: string) => void;
@@ -97,6 +100,10 @@ export class Config {
     this.directives = this.loader.directives;
     this.onApply(["hz"], () => {
       clampHz(this.state);
+      return null;
+    });
+    this.onApply(["repl-backlog-size"], () => {
+      values.replBacklogSize = Math.max(MIN_BACKLOG, values.replBacklogSize);
       return null;
     });
   }

@@ -1,35 +1,15 @@
 /**
- * Where configuration meets the machine: the current directory, paths, and the operating system's error texts.
+ * Where configuration meets the machine: the current directory, paths, and error texts.
  * Values are byte strings; the platform wants text, so paths are converted here (UTF-8) and nowhere else.
  */
-import type { PlatformError, Process } from "../platform/platform.ts";
+import type { Process } from "../platform/platform.ts";
 
 /** The directory that `dir` shows and changes. An embedding program can give each server its own. */
 export type Directory = Pick<Process, "currentDirectory" | "changeDirectory">;
 
-const ERROR_TEXTS = new Map([
-  ["EPERM", "Operation not permitted"],
-  ["ENOENT", "No such file or directory"],
-  ["EIO", "Input/output error"],
-  ["EACCES", "Permission denied"],
-  ["EBUSY", "Device or resource busy"],
-  ["EEXIST", "File exists"],
-  ["ENOTDIR", "Not a directory"],
-  ["EISDIR", "Is a directory"],
-  ["EINVAL", "Invalid argument"],
-  ["EMFILE", "Too many open files"],
-  ["ENFILE", "Too many open files in system"],
-  ["ENOSPC", "No space left on device"],
-  ["EROFS", "Read-only file system"],
-  ["ENAMETOOLONG", "File name too long"],
-  ["ELOOP", "Too many levels of symbolic links"],
-]);
-
-/** What strerror says about a failed file operation. */
+/** What strerror says about a failed file operation: the platform's errors carry its text. */
 export function errorText(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = (error as PlatformError).code;
-  return ERROR_TEXTS.get(code) ?? error.message;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The bytes as a string with one character per byte. */

@@ -35,7 +35,7 @@ export interface Directives {
 }
 
 /**
- * Why the server cannot start. `text` is to be printed as it is on standard error, or, when `log` is set, to be written
+ * Why the server cannot start. `text` (a byte string, like all values) is to be printed as it is on standard error, or, when `log` is set, to be written
  * to the log with level "warning"; the exit status is 1 in both cases.
  */
 export class ConfigFileError extends Error {

@@ -143,14 +143,16 @@ export function parseMemory(text: string): bigint | null {
   return BigInt.asUintN(64, (count > UINT64_MAX ? UINT64_MAX : count) * unit);
 }
 
-/** The shortest exact size in redis.conf's notation: `64mb`, `1000`. */
+/**
+ * The shortest exact size in redis.conf's notation: `64mb`, `1000`. From 2^63 on Redis writes a negative number, which it
+ * then refuses to read; here the file can be read again.
+ */
 export function formatMemory(bytes: bigint): string {
-  const signed = BigInt.asIntN(64, bytes);
-  if (signed === 0n) return "0";
-  if (signed % 1024n ** 3n === 0n) return `${signed / 1024n ** 3n}gb`;
-  if (signed % 1024n ** 2n === 0n) return `${signed / 1024n ** 2n}mb`;
-  if (signed % 1024n === 0n) return `${signed / 1024n}kb`;
-  return `${signed}`;
+  if (bytes === 0n) return "0";
+  if (bytes % 1024n ** 3n === 0n) return `${bytes / 1024n ** 3n}gb`;
+  if (bytes % 1024n ** 2n === 0n) return `${bytes / 1024n ** 2n}mb`;
+  if (bytes % 1024n === 0n) return `${bytes / 1024n}kb`;
+  return `${bytes}`;
 }
 
 /** A finite or infinite decimal or hexadecimal number that fills the whole text, or null (also when it underflows). */
@@ -167,7 +169,7 @@ export function parseReal(text: string): number | null {
   return value;
 }
 
-/** Up to six decimals without trailing zeros: `99.9`, `50`. */
+/** Up to six decimals without trailing zeros: `99.9`, `50`, `-0`. */
 export function formatReal(value: number): string {
-  return value.toFixed(6).replace(/\.?0+$/, "");
+  return (Object.is(value, -0) ? "-" : "") + value.toFixed(6).replace(/\.?0+$/, "");
 }
