@@ -10,7 +10,7 @@
  * end of both directions, `error` an exception in a handler. `socket.end()` is a FIN and `socket.terminate()` a RST.
  */
 
-import { platformError, toPlatformError } from "./errors.ts";
+import { handlerFailure, platformError, toPlatformError } from "./errors.ts";
 import { createNodeParts, removeSocket, removeStaleSocket, setMode } from "./node.ts";
 import type { Address, Connection, ConnectionHandler, Listener, Net, Platform } from "./platform.ts";
 
@@ -97,6 +97,7 @@ class BunConnection implements Connection {
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
+    if (this.#gone) return;
     // All bytes `write` took are in the kernel already, which sends them after the socket is closed.
     this.#socket.close();
   }
@@ -141,11 +142,9 @@ function socketHandlers(open: (socket: BunSocket) => void): SocketHandlers {
       const reason = error === undefined || error === null ? "" : toPlatformError(error, "ECONNRESET").message;
       socket.data?.finish(reason);
     },
-    error(_socket, error) {
-      // An exception of our own handler: Bun would swallow it, a bug must not go unnoticed.
-      queueMicrotask(() => {
-        throw error;
-      });
+    error(socket, error) {
+      socket.data?.finish(handlerFailure(error));
+      socket.terminate();
     },
   };
 }

@@ -14,30 +14,31 @@
  * between the two listeners that asked for `0.0.0.0` and `::`, so that both can be bound as on any other server.
  */
 
-import { platformError, toPlatformError } from "./errors.ts";
+import { handlerFailure, platformError, toPlatformError } from "./errors.ts";
 import { createNodeParts, removeSocket, removeStaleSocket, setMode } from "./node.ts";
 import type { Address, Connection, ConnectionHandler, Listener, Net, Platform } from "./platform.ts";
 
+/** Sizes of pooled buffers. The largest is the most that may gather behind a write in flight. */
+const SIZES = [1024, 8192, 65536, 262144];
+const MOST_GATHERED = 262144;
 const SMALLEST_READ = 1024;
 const LARGEST_READ = 65536;
 /** Reads in a row that used less than an eighth of the buffer before it shrinks. */
-const QUIET_READS = 16;
-
-/** Sizes of pooled write buffers. The largest is also the most that may gather behind a write in flight. */
-const WRITE_SIZES = [4096, 32768, 262144, 1048576];
-const POOLED_BYTES = 4 * 1024 * 1024;
-const pool: Uint8Array<ArrayBuffer>[][] = WRITE_SIZES.map(() => []);
+const QUIET_READS = 4;
+/** Unused bytes kept for each size. */
+const POOLED_BYTES = 1024 * 1024;
+const pool: Uint8Array<ArrayBuffer>[][] = SIZES.map(() => []);
 const NO_BUFFER = new Uint8Array(0);
 
 function takeBuffer(atLeast: number): Uint8Array<ArrayBuffer> {
   let size = 0;
-  while (size < WRITE_SIZES.length - 1 && WRITE_SIZES[size] < atLeast) size++;
-  return pool[size].pop() ?? new Uint8Array(WRITE_SIZES[size]);
+  while (size < SIZES.length - 1 && SIZES[size] < atLeast) size++;
+  return pool[size].pop() ?? new Uint8Array(SIZES[size]);
 }
 
 function giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
-  const size = WRITE_SIZES.indexOf(buffer.length);
-  if (size >= 0 && pool[size].length < POOLED_BYTES / WRITE_SIZES[size]) pool[size].push(buffer);
+  const size = SIZES.indexOf(buffer.length);
+  if (size >= 0 && pool[size].length < POOLED_BYTES / SIZES[size]) pool[size].push(buffer);
 }
 
 type AcceptHandler = (connection: Connection) => ConnectionHandler;
@@ -50,6 +51,10 @@ class DenoConnection implements Connection {
   /** Taken but not yet in flight: `#gathered[0, #gatheredLength)`. */
   #gathered: Uint8Array<ArrayBuffer> = NO_BUFFER;
   #gatheredLength = 0;
+  /** In flight while `#writing`: `#flying[#flyingAt, #flyingLength)`. */
+  #flying: Uint8Array<ArrayBuffer> = NO_BUFFER;
+  #flyingAt = 0;
+  #flyingLength = 0;
   #writing = false;
   #wantsDrain = false;
   #paused = false;
@@ -72,8 +77,7 @@ class DenoConnection implements Connection {
     if (this.#closing || this.#gone) return 0;
     const offered = end - start;
     const used = this.#gatheredLength;
-    const most = WRITE_SIZES[WRITE_SIZES.length - 1];
-    const taken = Math.min(offered, most - used);
+    const taken = Math.min(offered, MOST_GATHERED - used);
     if (taken < offered) this.#wantsDrain = true;
     if (taken <= 0) return 0;
     if (used + taken > this.#gathered.length) this.#grow(used + taken);
@@ -114,6 +118,8 @@ class DenoConnection implements Connection {
   close(): void {
     if (this.#closing || this.#gone) return;
     this.#closing = true;
+    // A paused read would never notice that the peer is gone.
+    this.resume();
     if (!this.#writing) this.#finish("");
   }
 
@@ -123,34 +129,45 @@ class DenoConnection implements Connection {
 
   async #readAll(handler: ConnectionHandler): Promise<void> {
     const socket = this.#socket;
-    let buffer = new Uint8Array(SMALLEST_READ);
+    let buffer = takeBuffer(SMALLEST_READ);
     let quiet = 0;
+    let inHandler = false;
     try {
       for (;;) {
-        if (this.#paused && !this.#gone) await new Promise<void>((resolve) => this.#unpause = resolve);
+        if (this.#paused) await new Promise<void>((resolve) => this.#unpause = resolve);
         if (this.#gone) return;
         const length = await socket.read(buffer);
         if (this.#gone) return;
-        if (length === null) break;
-        if (this.#closing) continue;
+        // `pause` may have come while the read was pending: what it brought waits here.
         if (this.#paused) await new Promise<void>((resolve) => this.#unpause = resolve);
         if (this.#gone) return;
+        if (length === null) break;
+        if (this.#closing) continue;
+        inHandler = true;
         handler.data(buffer, length);
-        if (length === buffer.length) {
+        inHandler = false;
+        let next = buffer.length;
+        if (length === next) {
           quiet = 0;
-          if (length < LARGEST_READ) buffer = new Uint8Array(Math.min(length * 8, LARGEST_READ));
-        } else if (length * 8 > buffer.length) {
+          next = Math.min(next * 8, LARGEST_READ);
+        } else if (length * 8 > next) {
           quiet = 0;
-        } else if (buffer.length > SMALLEST_READ && ++quiet >= QUIET_READS) {
+        } else if (next > SMALLEST_READ && ++quiet >= QUIET_READS) {
           quiet = 0;
-          buffer = new Uint8Array(SMALLEST_READ);
+          next = SMALLEST_READ;
+        }
+        if (next !== buffer.length) {
+          giveBuffer(buffer);
+          buffer = takeBuffer(next);
         }
       }
+      inHandler = true;
+      if (!this.#closing) handler.end();
     } catch (thrown) {
-      this.#fail(thrown);
-      return;
+      this.#finish(inHandler ? handlerFailure(thrown) : toPlatformError(thrown, "ECONNRESET").message);
+    } finally {
+      giveBuffer(buffer);
     }
-    if (!this.#closing) handler.end();
   }
 
   #grow(needed: number): void {
@@ -160,35 +177,42 @@ class DenoConnection implements Connection {
     this.#gathered = larger;
   }
 
-  /** Puts what has gathered in flight, again and again until nothing is left. */
-  async #send(): Promise<void> {
+  /** Puts what has gathered in flight. */
+  #send(): void {
+    this.#flying = this.#gathered;
+    this.#flyingAt = 0;
+    this.#flyingLength = this.#gatheredLength;
+    this.#gathered = NO_BUFFER;
+    this.#gatheredLength = 0;
     this.#writing = true;
-    try {
-      while (this.#gatheredLength > 0) {
-        const buffer = this.#gathered;
-        const length = this.#gatheredLength;
-        this.#gathered = NO_BUFFER;
-        this.#gatheredLength = 0;
-        let at = 0;
-        while (at < length) at += await this.#socket.write(buffer.subarray(at, length));
-        giveBuffer(buffer);
-        if (this.#wantsDrain && !this.#closing && !this.#gone) {
-          this.#wantsDrain = false;
-          this.#handler?.drain();
-        }
-      }
-      this.#writing = false;
-      if (this.#closing) this.#finish("");
-    } catch (thrown) {
-      this.#writing = false;
-      this.#fail(thrown);
-    }
+    this.#fly();
   }
 
-  #fail(thrown: unknown): void {
-    if (this.#gone) return;
-    this.#finish(toPlatformError(thrown, "ECONNRESET").message);
+  // Callbacks instead of an async function: one promise less for each reply.
+  #fly(): void {
+    this.#socket.write(this.#flying.subarray(this.#flyingAt, this.#flyingLength)).then(this.#written, this.#failed);
   }
+
+  readonly #written = (count: number): void => {
+    if (this.#gone) return;
+    this.#flyingAt += count;
+    if (this.#flyingAt < this.#flyingLength) return this.#fly();
+    giveBuffer(this.#flying);
+    this.#flying = NO_BUFFER;
+    this.#writing = false;
+    if (this.#gatheredLength > 0) this.#send();
+    if (this.#wantsDrain && !this.#closing) {
+      this.#wantsDrain = false;
+      try {
+        this.#handler?.drain();
+      } catch (thrown) {
+        this.#finish(handlerFailure(thrown));
+      }
+    }
+    if (this.#closing && !this.#writing) this.#finish("");
+  };
+
+  readonly #failed = (thrown: unknown): void => this.#finish(toPlatformError(thrown, "EPIPE").message);
 
   #finish(error: string): void {
     if (this.#gone) return;

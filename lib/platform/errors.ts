@@ -56,3 +56,8 @@ export function toPlatformError(thrown: unknown, fallback = "EIO"): PlatformErro
   if (/lookup|resolve|getaddrinfo|Name or service/i.test(message)) return platformError("ENOTFOUND");
   return platformError(fallback, message);
 }
+
+/** What `closed` is told when a handler itself threw, which only a bug does: the stack is worth more than the text. */
+export function handlerFailure(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown);
+}

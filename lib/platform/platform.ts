@@ -59,6 +59,7 @@ export interface Connection {
   abort(): void;
 }
 
+/** A handler that throws has a bug: its connection is aborted and `closed` gets the stack as the error. */
 export interface ConnectionHandler {
   /** `bytes[0, length)` are valid only during the call. */
   data(bytes: Uint8Array, length: number): void;
