@@ -1,0 +1,111 @@
+/**
+ * How a value becomes bytes and comes back: the interface that each type implements once, for DUMP, RESTORE, RDB files and full
+ * resynchronisations alike. The table of all types is values.ts.
+ *
+ * A value that is read belongs to no key yet, because RESTORE must know that it is sound before it deletes what is there: it is
+ * held in a `LooseValue` until `addTo` makes a key of it. A value is what a record holds (record.ts): bytes (a string, a
+ * listpack, an intset) or a collection.
+ */
+
+import type { Args } from "../bytes/args.ts";
+import type { ConfigValues } from "../config/values.ts";
+import type { Database } from "../store/database.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import type { Collection } from "../store/record.ts";
+import type { RdbReader } from "./rdb_reader.ts";
+import type { RdbWriter } from "./rdb_writer.ts";
+
+/** Type bytes of RDB files: those that Redis 7.0 writes and those of older versions that it still reads. */
+export const RdbType = {
+  STRING: 0,
+  LIST: 1,
+  SET: 2,
+  ZSET: 3,
+  HASH: 4,
+  ZSET_2: 5,
+  MODULE_PRE_GA: 6,
+  MODULE_2: 7,
+  HASH_ZIPMAP: 9,
+  LIST_ZIPLIST: 10,
+  SET_INTSET: 11,
+  ZSET_ZIPLIST: 12,
+  HASH_ZIPLIST: 13,
+  LIST_QUICKLIST: 14,
+  STREAM_LISTPACKS: 15,
+  HASH_LISTPACK: 16,
+  ZSET_LISTPACK: 17,
+  LIST_QUICKLIST_2: 18,
+  STREAM_LISTPACKS_2: 19,
+} as const;
+
+/** What reading a value needs of the server; an `Engine` is one. */
+export interface ValueContext {
+  readonly keyspace: Keyspace;
+  readonly config: { readonly values: ConfigValues };
+}
+
+export interface ValueCodec {
+  /** Type number of record.ts. */
+  readonly type: number;
+  /** The type bytes that `read` understands. */
+  readonly rdbTypes: readonly number[];
+  /** The type byte under which `write` writes this value. */
+  rdbType(db: Database, ref: number): number;
+  /** Writes the value, without the type byte. */
+  write(db: Database, ref: number, out: RdbWriter): void;
+  /**
+   * Reads a value that was written under `rdbType` into `value`, by its `setBytes` or `setObject`. Returns false for a collection
+   * without elements, which must not become a key. Throws `CorruptData` (`input.fail`), also on what is well formed but not
+   * sound (listpacks and intsets must pass their deep `validate`, elements must not repeat); whatever
+   * has been built by then is released first.
+   */
+  read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** A value without a key. One object serves many values in turn. */
+export class LooseValue {
+  /** Type number of record.ts. */
+  type = 0;
+  /** The collection, or null: then the value is `buf[off, off + len)`, which belongs to the reader. */
+  object: Collection | null = null;
+  buf: Uint8Array = NO_BYTES;
+  off = 0;
+  len = 0;
+
+  setBytes(type: number, buf: Uint8Array, off: number, len: number): void {
+    this.type = type;
+    this.object = null;
+    this.buf = buf;
+    this.off = off;
+    this.len = len;
+  }
+
+  setObject(type: number, object: Collection): void {
+    this.type = type;
+    this.object = object;
+    this.buf = NO_BYTES;
+    this.len = 0;
+  }
+
+  /** Makes it the value of a key that is not there yet; returns the record's ref. */
+  addTo(db: Database, a: Args, i: number): number {
+    if (this.object !== null) {
+      const ref = db.addObject(a, i, this.type, this.object);
+      this.object = null;
+      return ref;
+    }
+    const ref = db.add(a, i, this.type, this.len);
+    db.valueBuffer(ref).set(this.buf.subarray(this.off, this.off + this.len), db.valueOffset(ref));
+    this.buf = NO_BYTES;
+    return ref;
+  }
+
+  /** Gives a value up that has not become a key. */
+  discard(keyspace: Keyspace): void {
+    if (this.object !== null) keyspace.bury(this.object);
+    this.object = null;
+    this.buf = NO_BYTES;
+  }
+}
