@@ -51,6 +51,8 @@ export class Dict {
   #lowMask = MIN_BUCKETS - 1;
   #highMask = MIN_BUCKETS * 2 - 1;
   #heads: Int32Array[] = [new Int32Array(MIN_BUCKETS)];
+  /** Length of the longest chain that `random` has met. */
+  #randomDepth = 8;
   readonly #bytes: Uint8Array[];
   readonly #words: Int32Array[];
 
@@ -151,14 +153,30 @@ export class Dict {
     const heads = this.#heads[bucket >>> SEGMENT_BITS];
     words[word] = heads[bucket & IN_SEGMENT];
     heads[bucket & IN_SEGMENT] = ref;
-    if (++this.count > this.#buckets && !this.frozen) this.#split();
+    if (++this.count > this.#buckets && !this.frozen) {
+      this.#split();
+      // A table that was frozen has fallen behind.
+      if (this.count > this.#buckets) this.#split();
+    }
   }
 
   /** Takes a record out of the table; the caller frees it. */
   remove(ref: number): void {
     this.#relink(ref, this.next(ref));
     this.count--;
-    if (this.count < this.#buckets >>> 2 && !this.frozen) this.#merge();
+    // Four buckets go with every record while the table is emptied; some more, so that one that was frozen catches up.
+    for (let i = 0; i < 6 && this.#isSparse() && !this.frozen; i++) this.#merge();
+  }
+
+  /**
+   * Splits or merges up to `budget` buckets of a table that was frozen and is of the wrong size now; true when there is nothing
+   * (more) to do. Inserts and removes catch up as well, but a table that is left alone would stay slow to walk.
+   */
+  settle(budget: number): boolean {
+    if (this.frozen) return true;
+    for (; budget > 0 && this.count > this.#buckets; budget--) this.#split();
+    for (; budget > 0 && this.#isSparse(); budget--) this.#merge();
+    return this.count <= this.#buckets && !this.#isSparse();
   }
 
   /** `moved` is a copy of `ref` at another place: lets it take its place in the chain. */
@@ -220,19 +238,18 @@ export class Dict {
 
   /** A record chosen uniformly at random; the table must not be empty. */
   random(random: Random): number {
-    // Rejection sampling over (bucket, place in the chain): every record is as likely as any other as long as
-    // no chain is longer than `depth`; one that is longer makes it start over with a greater depth.
-    for (let depth = 8;; depth *= 2) {
-      for (;;) {
-        let ref = this.#head(random.below(this.#buckets));
-        if (ref === 0) continue;
-        let place = random.below(depth);
-        let length = 0;
-        let chosen = 0;
-        for (; ref !== 0; ref = this.next(ref), length++) if (place-- === 0) chosen = ref;
-        if (length > depth) break;
-        if (chosen !== 0) return chosen;
-      }
+    // Rejection sampling over (bucket, place in the chain): every record is as likely as any other as long as no chain
+    // is longer than `depth`. One that is longer raises it for good: started anew for each call, a small depth would
+    // nearly always find a record before it meets a long chain, whose records would then hardly ever be chosen.
+    for (;;) {
+      let ref = this.#head(random.below(this.#buckets));
+      if (ref === 0) continue;
+      let place = random.below(this.#randomDepth);
+      let length = 0;
+      let chosen = 0;
+      for (; ref !== 0; ref = this.next(ref), length++) if (place-- === 0) chosen = ref;
+      if (length > this.#randomDepth) this.#randomDepth = length;
+      else if (chosen !== 0) return chosen;
     }
   }
 
@@ -248,6 +265,11 @@ export class Dict {
     this.#lowMask = MIN_BUCKETS - 1;
     this.#highMask = MIN_BUCKETS * 2 - 1;
     this.#heads = [new Int32Array(MIN_BUCKETS)];
+    this.#randomDepth = 8;
+  }
+
+  #isSparse(): boolean {
+    return this.count < this.#buckets >>> 2 && this.#buckets > MIN_BUCKETS;
   }
 
   #bucketOf(hash: number): number {
@@ -288,30 +310,28 @@ export class Dict {
     this.#heads[added >>> SEGMENT_BITS][added & IN_SEGMENT] = move;
   }
 
-  /** Two merges, so that a table that is emptied by deletes shrinks faster than it empties. */
+  /** Moves the last bucket's records to the one that it was split from. */
   #merge(): void {
-    for (let i = 0; i < 2 && this.#buckets > MIN_BUCKETS; i++) {
-      const last = this.#buckets - 1;
-      if (last === this.#lowMask) {
-        this.#highMask = this.#lowMask;
-        this.#lowMask >>>= 1;
-      }
-      this.#buckets = last;
-      const target = last & this.#lowMask;
-      const heads = this.#heads[target >>> SEGMENT_BITS];
-      for (let ref = this.#head(last), next = 0; ref !== 0; ref = next) {
-        const words = this.#words[ref >>> PAGE_BITS];
-        const word = (ref & IN_PAGE) << 1;
-        next = words[word];
-        words[word] = heads[target & IN_SEGMENT];
-        heads[target & IN_SEGMENT] = ref;
-      }
-      if (last < SEGMENT) {
-        this.#heads[0][last] = 0;
-        if (last === this.#heads[0].length >>> 2) this.#heads[0] = this.#heads[0].slice(0, last * 2);
-      } else if ((last & IN_SEGMENT) === 0) this.#heads.pop();
-      else this.#heads[last >>> SEGMENT_BITS][last & IN_SEGMENT] = 0;
+    const last = this.#buckets - 1;
+    if (last === this.#lowMask) {
+      this.#highMask = this.#lowMask;
+      this.#lowMask >>>= 1;
     }
+    this.#buckets = last;
+    const target = last & this.#lowMask;
+    const heads = this.#heads[target >>> SEGMENT_BITS];
+    for (let ref = this.#head(last), next = 0; ref !== 0; ref = next) {
+      const words = this.#words[ref >>> PAGE_BITS];
+      const word = (ref & IN_PAGE) << 1;
+      next = words[word];
+      words[word] = heads[target & IN_SEGMENT];
+      heads[target & IN_SEGMENT] = ref;
+    }
+    if (last < SEGMENT) {
+      this.#heads[0][last] = 0;
+      if (last === this.#heads[0].length >>> 2) this.#heads[0] = this.#heads[0].slice(0, last * 2);
+    } else if ((last & IN_SEGMENT) === 0) this.#heads.pop();
+    else this.#heads[last >>> SEGMENT_BITS][last & IN_SEGMENT] = 0;
   }
 
   #reserveHead(bucket: number): void {
