@@ -203,6 +203,11 @@ export interface CommandLine {
   readonly options: string;
 }
 
+/** Redis has no `--filename`, but people who know other servers try it. */
+function parameterOf(flag: string): string {
+  return lowerCase(flag) === "filename" ? "dbfilename" : flag;
+}
+
 /**
  * Turns `[file] [--name value…]… [-]` into lines. An option's values go on until the next argument that begins with `--`,
  * but the argument right after a bare `--name` is always a value (except after `--save`, where a missing value means "").
@@ -222,9 +227,14 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     const argument = args[i];
     if (argument === "-" && (i === 0 || i === last)) {
       fromStdin = true;
+    } else if (complete && /^--[a-zA-Z][a-zA-Z0-9_-]*=/.test(argument)) {
+      // The form that most programs take; redis-server refuses it.
+      const equals = argument.indexOf("=");
+      if (options !== "") options += "\n";
+      options += `${parameterOf(argument.slice(2, equals))} ${quote(argument.slice(equals + 1))}`;
     } else if (complete && argument.startsWith("--")) {
       if (options !== "") options += "\n";
-      options += argument.slice(2) + " ";
+      options += parameterOf(argument.slice(2)) + " ";
       complete = splitWords(argument)?.length !== 1;
       const bareSave = !complete && lowerCase(argument) === "--save";
       if (bareSave && (i === last || args[i + 1].startsWith("--"))) {

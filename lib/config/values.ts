@@ -38,7 +38,8 @@ export type ProtectedAction = "no" | "yes" | "local";
 
 export class ConfigValues {
   // Network
-  bind: readonly string[] = ["*", "-::*"];
+  /** Redis itself listens everywhere; a server that one starts by typing its name should not. */
+  bind: readonly string[] = ["127.0.0.1", "-::1"];
   bindSourceAddr: string | null = null;
   port = 6379;
   tcpBacklog = 511;

@@ -29,6 +29,9 @@ export interface Link {
   /** Replies that wait because the peer reads slowly. */
   readonly outputBytes: number;
   readonly outputChunks: number;
+  /** Size of the reply buffer, and the most it had to hold lately. */
+  readonly replyBufferSize: number;
+  readonly replyBufferPeak: number;
   /** Memory of buffers and structures. */
   readonly memory: number;
   /** Sends, or queues behind what waits already. The bytes are kept, not copied: they must not change afterwards. */
@@ -96,6 +99,15 @@ export class Client {
     this.db = engine.keyspace.databases[0];
     this.createdAt = engine.keyspace.now;
     this.lastInteraction = engine.keyspace.now;
+  }
+
+  /** Bytes of the arguments of the command that it runs or waits with. */
+  get argumentBytes(): number {
+    const running = this.engine.serving === this ? this.args : this.blocked?.args;
+    if (running === undefined) return 0;
+    let bytes = 0;
+    for (let i = 0; i < running.argc; i++) bytes += running.len[i];
+    return bytes;
   }
 
   /** Number of subscriptions of all kinds. */

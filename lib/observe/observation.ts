@@ -27,6 +27,9 @@ export class Observation {
   /** A blocked client has got its reply. */
   unblocked(_blocked: Blocked): void {}
 
+  /** Called by the cron: takes the samples behind the per-second figures of INFO. */
+  sample(): void {}
+
   /** False when memory is above maxmemory and nothing can be evicted. */
   memoryAvailable(): boolean {
     return this.engine.keyspace.usedMemory <= this.engine.config.values.maxmemory;

@@ -1,5 +1,6 @@
 /** Replication: which role this server has. */
 
+import type { Client } from "../engine/client.ts";
 import type { Engine } from "../engine/engine.ts";
 
 export class Replication {
@@ -7,4 +8,10 @@ export class Replication {
   isReplica = false;
 
   constructor(readonly engine: Engine) {}
+
+  /** Called by the cron. */
+  cron(): void {}
+
+  /** The client is gone; it may have been a replica. */
+  forget(_client: Client): void {}
 }

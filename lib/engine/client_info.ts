@@ -1,0 +1,61 @@
+/** The line that describes a client in CLIENT LIST, CLIENT INFO and the log (Redis 7.0, catClientInfoString). */
+
+import type { Client } from "./client.ts";
+
+/** Letters of the `flags` field. */
+export function clientFlags(c: Client): string {
+  let flags = "";
+  if (c.isReplica) flags += "S";
+  else if (c.isMonitor) flags += "O";
+  if (c.isMaster) flags += "M";
+  if (c.subscriptions > 0) flags += "P";
+  if (c.transaction !== null) flags += "x";
+  if (c.blocked !== null) flags += "b";
+  if (c.watchFailed) flags += "d";
+  if (c.closing) flags += "c";
+  if (c.link.isUnixSocket) flags += "U";
+  if (c.noEvict) flags += "e";
+  return flags === "" ? "N" : flags;
+}
+
+/** Bytes of memory that a client takes: its buffers, its queued transaction, and the objects that stand for it. */
+export function clientMemory(c: Client): number {
+  return c.link.memory + (c.transaction?.argumentBytes ?? 0) + c.argumentBytes;
+}
+
+export function clientInfo(c: Client): string {
+  const { link, engine } = c;
+  const now = engine.keyspace.now;
+  const seconds = (since: number) => Math.max(0, Math.floor(now / 1000) - Math.floor(since / 1000));
+  const fields: [string, string | number][] = [
+    ["id", c.id],
+    ["addr", link.remote],
+    ["laddr", link.local],
+    ["fd", link.descriptor],
+    ["name", c.name],
+    ["age", seconds(c.createdAt)],
+    ["idle", seconds(c.lastInteraction)],
+    ["flags", clientFlags(c)],
+    ["db", c.db.index],
+    ["sub", c.channels?.size ?? 0],
+    ["psub", c.patterns?.size ?? 0],
+    ["ssub", c.shardChannels?.size ?? 0],
+    ["multi", c.transaction === null ? -1 : c.transaction.queue.length],
+    ["qbuf", link.inputBytes],
+    ["qbuf-free", link.inputFree],
+    ["argv-mem", c.argumentBytes],
+    ["multi-mem", c.transaction?.argumentBytes ?? 0],
+    ["rbs", link.replyBufferSize],
+    ["rbp", link.replyBufferPeak],
+    ["obl", 0],
+    ["oll", link.outputChunks],
+    ["omem", link.outputBytes],
+    ["tot-mem", clientMemory(c)],
+    ["events", link.outputChunks > 0 ? "rw" : "r"],
+    ["cmd", c.command === null ? "NULL" : c.command.fullName],
+    ["user", c.isTrusted ? "(superuser)" : c.user],
+    ["redir", -1],
+    ["resp", c.resp],
+  ];
+  return fields.map(([name, value]) => `${name}=${value}`).join(" ");
+}

@@ -1,0 +1,266 @@
+/**
+ * Server: owns everything. It makes the engine and the services, listens, and turns connections into clients.
+ *
+ *   const server = new Server(platform, config);
+ *   await server.start();          // rejects with the reason when it cannot listen
+ *   server.stop();
+ */
+
+import { families } from "../commands/all.ts";
+import type { Config, Directive } from "../config/config.ts";
+import { ConfigFileError, hostPath } from "../config/config.ts";
+import type { Client } from "../engine/client.ts";
+import { Deny } from "../engine/command.ts";
+import { Engine, type ServerControl } from "../engine/engine.ts";
+import { CommandTable } from "../engine/table.ts";
+import { fromLatin1 } from "../bytes/ascii.ts";
+import { Log, LogLevel } from "../observe/log.ts";
+import { Observation } from "../observe/observation.ts";
+import { Persistence } from "../persist/persistence.ts";
+import type {
+  Address,
+  Connection,
+  ConnectionHandler,
+  Listener,
+  Platform,
+  PlatformError,
+} from "../platform/platform.ts";
+import { PubSub } from "../pubsub/pubsub.ts";
+import { Replication } from "../replicate/replication.ts";
+import { ClientConnection, ParserPool } from "./connection.ts";
+import { Cron } from "./cron.ts";
+
+/** The Redis version whose behaviour this is. */
+export const REDIS_VERSION = "7.0.15";
+
+const MAX_CLIENTS = fromLatin1("-ERR max number of clients reached\r\n");
+const PROTECTED = fromLatin1(
+  "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n",
+);
+/** A connection that is refused gets its error and nothing more. */
+const REFUSED: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
+
+export class Server implements ServerControl {
+  readonly engine: Engine;
+  readonly parsers = new ParserPool();
+  readonly cron: Cron;
+  readonly log: Log;
+  readonly startedAt: number;
+  readonly runId: string;
+  nextDescriptor = 8;
+  #tcp: Listener[] = [];
+  #unix: Listener | null = null;
+  #stopped = false;
+  /** Called once when the server has ended by itself (SHUTDOWN, a signal). */
+  onEnd: () => void = () => {};
+
+  constructor(readonly platform: Platform, readonly config: Config) {
+    const table = CommandTable.from(families);
+    this.#renameCommands(table);
+    this.engine = new Engine(platform, table, config.values.databases);
+    this.startedAt = platform.clock.now();
+    this.runId = hex(platform.random.bytes(20));
+    this.log = new Log(platform);
+    const { engine } = this;
+    engine.config = config;
+    engine.log = this.log;
+    engine.control = this;
+    engine.replication = new Replication(engine);
+    engine.pubsub = new PubSub(engine);
+    engine.persistence = new Persistence(engine);
+    engine.observation = new Observation(engine);
+    this.cron = new Cron(this);
+    this.#followConfig();
+  }
+
+  get port(): number {
+    return this.config.values.port;
+  }
+  get executable(): string {
+    return this.platform.process.executable;
+  }
+  get configFile(): string {
+    return this.config.file ?? "";
+  }
+
+  #renameCommands(table: CommandTable): void {
+    for (const { words, line } of this.config.directives.renames as readonly Directive[]) {
+      const [, from, to] = words;
+      if (table.findName(from) === null) throw ConfigFileError.at(line, "No such command in rename-command");
+      if (to !== "" && table.findName(to) !== null && to.toLowerCase() !== from.toLowerCase()) {
+        throw ConfigFileError.at(line, "Target command name already exists");
+      }
+      table.rename(from, to);
+    }
+  }
+
+  /** Values that something keeps a copy of, or that have to be acted on. */
+  #followConfig(): void {
+    const { config, engine } = this;
+    const follow = (names: string[], apply: () => string | null) => {
+      apply();
+      config.onApply(names, apply);
+    };
+    follow(["loglevel", "logfile"], () => {
+      this.log.level = LogLevel[config.values.loglevel];
+      this.log.file = hostPath(config.values.logfile);
+      return null;
+    });
+    follow(["requirepass"], () => {
+      // Clients that are connected stay as they are.
+      return null;
+    });
+    follow(["maxmemory", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time"], () => {
+      const { keyspace } = engine;
+      if (config.values.maxmemory > 0) engine.deny |= Deny.OOM;
+      else engine.deny &= ~Deny.OOM;
+      keyspace.lfu = config.values.maxmemoryPolicy.endsWith("lfu");
+      keyspace.lfuLogFactor = config.values.lfuLogFactor;
+      keyspace.lfuDecayTime = config.values.lfuDecayTime;
+      return null;
+    });
+    follow(["slowlog-log-slower-than", "latency-monitor-threshold"], () => {
+      const slower = config.values.slowlogLogSlowerThan;
+      engine.timeEach = slower >= 0 && slower < 1000;
+      return null;
+    });
+    config.onApply(["hz"], () => {
+      this.cron.start();
+      return null;
+    });
+    config.onApply(["tcp-keepalive"], () => null);
+  }
+
+  // ---- Listening ---------------------------------------------------------------------------------------------------------------
+
+  /** Opens the listening sockets and starts the cron. Rejects with an Error whose message has been logged. */
+  async start(): Promise<void> {
+    const { values } = this.config;
+    if (values.port > 0 || values.unixsocket === null) this.#tcp = await this.listenTcp(values.port, values.bind);
+    if (values.unixsocket !== null) {
+      this.#unix = await this.#listen({ path: hostPath(values.unixsocket), mode: values.unixsocketperm }, true);
+    }
+    this.cron.start();
+  }
+
+  /** Listens on the addresses of `bind`: those with a '-' in front may be missing on this machine. */
+  async listenTcp(port: number, bind: readonly string[]): Promise<Listener[]> {
+    const listeners: Listener[] = [];
+    try {
+      for (const address of bind) {
+        const optional = address.startsWith("-");
+        const name = optional ? address.slice(1) : address;
+        const host = name === "*" ? "0.0.0.0" : name === "::*" ? "::" : name;
+        try {
+          const bound = listeners.length > 0 ? listeners[0].port : port;
+          listeners.push(await this.#listen({ host, port: bound, backlog: this.config.values.tcpBacklog }, false));
+        } catch (error) {
+          const { code, message } = error as PlatformError;
+          if (optional && code === "EADDRNOTAVAIL") continue;
+          this.log.warning(
+            `Warning: Could not create server TCP listening socket ${name}:${port}: ${listenError(code, message)}`,
+          );
+          if (optional && code === "EAFNOSUPPORT") continue;
+          throw error;
+        }
+      }
+      if (listeners.length === 0) throw new Error("no address to listen on");
+    } catch (error) {
+      for (const listener of listeners) listener.close();
+      throw error;
+    }
+    if (port === 0) this.config.assume("port", String(listeners[0].port));
+    return listeners;
+  }
+
+  #listen(address: Address, isUnixSocket: boolean): Promise<Listener> {
+    return this.platform.net.listen(address, (connection) => this.#accept(connection, isUnixSocket));
+  }
+
+  #accept(connection: Connection, isUnixSocket: boolean): ConnectionHandler {
+    const { engine, config } = this;
+    const { values } = config;
+    if (engine.clients.size >= values.maxclients) {
+      engine.stats.rejectedConnections++;
+      return refuse(connection, MAX_CLIENTS);
+    }
+    if (values.protectedMode && (values.requirepass ?? "") === "" && !isUnixSocket && !isLoopback(connection.remote)) {
+      engine.stats.rejectedConnections++;
+      return refuse(connection, PROTECTED);
+    }
+    engine.refreshTime();
+    if (!isUnixSocket) {
+      connection.setNoDelay(true);
+      if (values.tcpKeepalive > 0) connection.setKeepAlive(values.tcpKeepalive);
+    }
+    const handler = new ClientConnection(this, connection, isUnixSocket);
+    const { client } = handler;
+    if ((values.requirepass ?? "") !== "") client.deny |= Deny.AUTH;
+    else client.authenticated = true;
+    engine.clients.set(client.id, client);
+    engine.stats.connections++;
+    engine.log.verbose(`Accepted ${connection.remote}`);
+    return handler;
+  }
+
+  /** Takes a client out of everything that knows it. */
+  forget(client: Client): void {
+    if (client.closed) return;
+    client.closed = true;
+    const { engine } = this;
+    engine.clients.delete(client.id);
+    engine.monitors.delete(client);
+    engine.blocking.forget(client);
+    engine.watches.removeAll(client);
+    engine.pubsub.forget(client);
+    engine.replication.forget(client);
+  }
+
+  wakeBackground(): void {
+    this.cron.wake();
+  }
+
+  // ---- The end -----------------------------------------------------------------------------------------------------------------
+
+  shutdown(_options: { save: "default" | "yes" | "no"; now: boolean; force: boolean }): string | null {
+    this.log.warning("User requested shutdown...");
+    this.log.warning("Redis is now ready to exit, bye bye...");
+    this.stop();
+    this.onEnd();
+    return null;
+  }
+
+  /** Closes all sockets and ends all timers; safe to call again. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.cron.stop();
+    for (const listener of this.#tcp) listener.close();
+    this.#unix?.close();
+    for (const client of [...this.engine.clients.values()]) {
+      client.link.flush();
+      client.link.close();
+    }
+  }
+}
+
+function refuse(connection: Connection, error: Uint8Array): ConnectionHandler {
+  connection.write(error, 0, error.length);
+  connection.close();
+  return REFUSED;
+}
+
+function isLoopback(remote: string): boolean {
+  return remote.startsWith("127.") || remote.startsWith("[::1]");
+}
+
+function listenError(code: string, message: string): string {
+  if (code === "EADDRINUSE") return "bind: Address already in use";
+  if (code === "EADDRNOTAVAIL") return "bind: Cannot assign requested address";
+  if (code === "EACCES") return "bind: Permission denied";
+  return message;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

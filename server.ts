@@ -1,0 +1,70 @@
+/**
+ * The redis-server of this project: `deno run -A server.ts [redis.conf] [--name value …]` or `bun run server.ts …`.
+ * Reads flags and redis.conf, picks the platform, starts the server.
+ */
+
+import { Config, ConfigFileError } from "./lib/config/config.ts";
+import { choosePlatform } from "./lib/platform/choose.ts";
+import { fromLatin1 } from "./lib/bytes/ascii.ts";
+import { REDIS_VERSION, Server } from "./lib/server/server.ts";
+import { HELP, versionLine } from "./lib/server/texts.ts";
+
+const platform = await choosePlatform();
+const { process } = platform;
+
+function fail(error: ConfigFileError): never {
+  process.stderr(fromLatin1(error.text));
+  return process.exit(1);
+}
+
+const config = new Config(platform.files, process);
+const loaded = config.load(process.args, () => process.readStdin());
+if (loaded.kind === "version") {
+  process.stdout(fromLatin1(`${versionLine(process.machineBits)}\n`));
+  process.exit(0);
+}
+if (loaded.kind === "help") {
+  process.stderr(fromLatin1(HELP));
+  process.exit(1);
+}
+if (loaded.kind === "test-memory") {
+  process.stderr(fromLatin1("--test-memory is not supported: a program in a managed runtime cannot test memory.\n"));
+  process.exit(1);
+}
+if (loaded.kind === "error") fail(loaded.error);
+
+let server: Server;
+try {
+  server = new Server(platform, config);
+} catch (error) {
+  if (error instanceof ConfigFileError) fail(error);
+  throw error;
+}
+const { log } = server;
+log.warning("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
+log.warning(
+  `Redis version=${REDIS_VERSION}, bits=${process.machineBits}, commit=00000000, modified=0, pid=${process.id}, just started`,
+);
+if (process.args.length === 0) {
+  log.warning(
+    "Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf",
+  );
+} else log.warning("Configuration loaded");
+log.raw(
+  `Redstart ${platform.runtime.name} ${platform.runtime.version}, port ${config.values.port}, PID: ${process.id}\n`,
+);
+try {
+  await server.start();
+} catch {
+  log.warning(`Failed listening on port ${config.values.port} (TCP), aborting.`);
+  process.exit(1);
+}
+server.onEnd = () => process.exit(0);
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  process.onSignal(signal, () => {
+    log.warning(`Received ${signal} scheduling shutdown...`);
+    server.shutdown({ save: "default", now: false, force: false });
+  });
+}
+log.warning("Server initialized");
+log.notice("Ready to accept connections");
