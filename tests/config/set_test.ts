@@ -13,7 +13,8 @@ async function pair(run: (config: Config, client: Client, port: number) => Promi
   await using server = await startRedis();
   const config = configAt("/");
   const error = config.loadText(
-    `port ${server.port}\ndir ${JSON.stringify(server.dir)}\nsave ""\nenable-debug-command yes`,
+    // Redis's default; ours is loopback.
+    `bind * -::*\nport ${server.port}\ndir ${JSON.stringify(server.dir)}\nsave ""\nenable-debug-command yes`,
   );
   assertEquals(error, null);
   await run(config, await server.connect(), server.port);
