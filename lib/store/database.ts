@@ -33,6 +33,10 @@ const TYPE_AND_KIND = 0x1f;
 /** A new key's LFU counter. */
 const LFU_INITIAL = 5;
 
+/** Bit 31 of the length word is the record's generation (see Barrier). */
+const LENGTH = 0x7fffffff;
+const GENERATION = 1 << 31;
+
 const TWO32 = 4294967296;
 
 export class Database {
@@ -200,7 +204,20 @@ export class Database {
   }
 
   valueLength(ref: number): number {
-    return this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 4];
+    return this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 4] & LENGTH;
+  }
+
+  /** True for a record that a snapshot in progress still has to save. */
+  isUnsaved(ref: number): boolean {
+    return (this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 4] & GENERATION) !== this.keyspace.generation;
+  }
+
+  markSaved(ref: number): void {
+    this.#setLength(ref, this.valueLength(ref));
+  }
+
+  #setLength(ref: number, length: number): void {
+    this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 4] = length | this.keyspace.generation;
   }
 
   /** The collection of a record of kind OBJECT. */
@@ -277,7 +294,7 @@ export class Database {
     dict.writeKey(ref, a.buf, off, len, dict.hash(a.buf, off, len));
     const access = this.keyspace.lfu ? (this.#minutes() << 8) | LFU_INITIAL : this.keyspace.lruClock;
     words[word + 3] = type | (access << 8) | (large ? Kind.LARGE << KIND_SHIFT : 0);
-    words[word + 4] = length;
+    words[word + 4] = length | this.keyspace.generation;
     words[word + 5] = large ? this.#slab.newLarge(new Uint8Array(length)) : 0;
     dict.insert(ref);
     if (this.keyspace.attention & Attention.NOTIFY) this.keyspace.observer.notify(this, a, i, NEW);
@@ -300,7 +317,7 @@ export class Database {
       const word = (ref & IN_PAGE) << 1;
       const meta = words[word + 3];
       if (meta & HAS_DEADLINE && !keepDeadline) ref = this.persist(ref);
-      if (meta & TYPE_AND_KIND || words[word + 4] !== len) ref = this.#overwrite(ref, len);
+      if (meta & TYPE_AND_KIND || (words[word + 4] & LENGTH) !== len) ref = this.#overwrite(ref, len);
       this.setHint(ref, Hint.AUTO);
       this.touch(ref);
     }
@@ -318,7 +335,7 @@ export class Database {
     if ((words[word + 3] & (3 << KIND_SHIFT)) === Kind.OBJECT << KIND_SHIFT) {
       this.#freeValue(ref);
       words[word + 3] &= ~(3 << KIND_SHIFT);
-      words[word + 4] = 0;
+      this.#setLength(ref, 0);
     }
     words[word + 3] &= ~TYPE_MASK;
     return this.resize(ref, len, 0);
@@ -338,12 +355,12 @@ export class Database {
     const size = head + length;
     const capacity = this.#slab.capacity(ref);
     if (size <= capacity && (size * 2 >= capacity || capacity <= 64)) {
-      words[word + 4] = length;
+      this.#setLength(ref, length);
       return ref;
     }
     if (size <= MAX_BLOCK) {
       const moved = this.#relocate(ref, size, head + Math.min(keep, length));
-      this.#words[moved >>> PAGE_BITS][((moved & IN_PAGE) << 1) + 4] = length;
+      this.#setLength(moved, length);
       return moved;
     }
     const value = new Uint8Array(keep > 0 ? length + (length >>> 2) : length);
@@ -359,7 +376,7 @@ export class Database {
       // A short value takes the place of a long one.
       this.#slab.freeLarge(handle);
       words[word + 3] &= ~(3 << KIND_SHIFT);
-      words[word + 4] = 0;
+      this.#setLength(ref, 0);
       return this.resize(ref, length, 0);
     }
     if (length > old.length || length < old.length >>> 2) {
@@ -367,7 +384,7 @@ export class Database {
       if (keep > 0) value.set(old.subarray(0, Math.min(keep, length)));
       this.#slab.replaceLarge(handle, value);
     }
-    words[word + 4] = length;
+    this.#setLength(ref, length);
     return ref;
   }
 
@@ -375,7 +392,7 @@ export class Database {
     const words = this.#words[ref >>> PAGE_BITS];
     const word = (ref & IN_PAGE) << 1;
     words[word + 3] = (words[word + 3] & ~(3 << KIND_SHIFT)) | (kind << KIND_SHIFT);
-    words[word + 4] = length;
+    this.#setLength(ref, length);
     words[word + 5] = handle;
     return ref;
   }

@@ -50,9 +50,17 @@ export interface KeyspaceObserver {
   expired(db: Database, key: Args): void;
 }
 
-/** Told of every record that is about to change or go, with the state before; a snapshot in progress saves it. */
+/**
+ * A snapshot in progress. It is told of every record that is about to change or go, with the state before, so that it can save
+ * it first.
+ *
+ * Every record carries a generation bit. At rest all have that of the keyspace; a snapshot begins by flipping the keyspace's bit, and
+ * from then on what has the old bit is still to be saved, while new records are born with the new one. When
+ * it ends, all have the same again.
+ */
 export interface Barrier {
   beforeChange(db: Database, ref: number): void;
+  /** The database is about to lose all its records; true to keep them, they are released by `Keyspace.bury` later. */
   beforeFlush(db: Database): void;
 }
 
@@ -69,6 +77,8 @@ export class Keyspace {
   lruClock: number;
   attention = 0;
   barrier: Barrier | null = null;
+  /** The generation bit of records that no snapshot has to save: 0 or bit 31. */
+  generation = 0;
   expiry: number = Expiry.DELETE;
   /** Access counters instead of clocks are kept (an LFU maxmemory-policy). */
   lfu = false;

@@ -5,7 +5,7 @@
  *   word 1  hash                                 (Dict)
  *   word 2  key length, OUTSIDE                  (Dict)
  *   word 3  meta: bits 0–2 type, 3–4 kind of storage, 5 has a deadline, 6–7 encoding hint, 8–31 LRU clock or LFU counter
- *   word 4  length of the value in bytes
+ *   word 4  length of the value in bytes; bit 31 is the generation, by which a snapshot knows what it has saved
  *   word 5  handle of the value where it is not inside
  *   byte 24 key (or the handle of a key that is outside)
  *           with a deadline, from the next multiple of 4: low and high word of the time (ms since 1970, 64-bit), place in the heap
