@@ -1,8 +1,10 @@
-/** Every command of this server, family by family. */
+/** All commands: one line for each family file. */
 
 import type { Command } from "../engine/command.ts";
 import { commands as command } from "./command.ts";
+import { commands as string } from "./string.ts";
 
 export const families: Command[] = [
   ...command,
+  ...string,
 ];

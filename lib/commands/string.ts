@@ -1,0 +1,780 @@
+/**
+ * Strings: SET and GET with their relatives, ranges, and counters.
+ *
+ * A value is its bytes in the key's record, integers in decimal, so GET is one copy and INCR overwrites digits in place without
+ * allocating. What is exact in a double is computed with numbers; a BigInt appears only beyond 2^53. Every write of a
+ * whole value goes through `db.set`; the commands that change a part (APPEND, SETRANGE) resize the record and leave
+ * the hint that Redis would keep such a string raw.
+ *
+ * Relative times are propagated as absolute ones, and INCRBYFLOAT as its result, so that a replica or an AOF arrives at the same
+ * state whenever it is read.
+ */
+
+import type { Args } from "../bytes/args.ts";
+import {
+  equalsFolded,
+  intLength,
+  lower,
+  parseBigInt64,
+  parseInt64,
+  writeBigInt,
+  writeInt,
+  writeLatin1,
+} from "../bytes/ascii.ts";
+import { addLongDouble, formatHuman, isFiniteLongDouble, LONG_ZERO, parseLongDouble } from "../bytes/longdouble.ts";
+import type { Client } from "../engine/client.ts";
+import { command, Deny } from "../engine/command.ts";
+import { setKeys } from "../engine/keys.ts";
+import {
+  errorReply,
+  INVALID_EXPIRE,
+  NOT_FLOAT,
+  NOT_INTEGER,
+  STRING_TOO_LONG,
+  SYNTAX,
+  wrongArity,
+} from "../resp/errors.ts";
+import { DEL, EventClass, keyEvent } from "../store/events.ts";
+import { Hint, Type } from "../store/record.ts";
+
+const SET = keyEvent(EventClass.STRING, "set");
+const APPEND = keyEvent(EventClass.STRING, "append");
+const SETRANGE = keyEvent(EventClass.STRING, "setrange");
+const INCRBY = keyEvent(EventClass.STRING, "incrby");
+const INCRBYFLOAT = keyEvent(EventClass.STRING, "incrbyfloat");
+const EXPIRE = keyEvent(EventClass.GENERIC, "expire");
+const PERSIST = keyEvent(EventClass.GENERIC, "persist");
+
+const OFFSET_OUT_OF_RANGE = errorReply("ERR offset is out of range");
+const INCREMENT_OVERFLOW = errorReply("ERR increment or decrement would overflow");
+const DECREMENT_OVERFLOW = errorReply("ERR decrement would overflow");
+const NOT_FINITE = errorReply("ERR increment would produce NaN or Infinity");
+
+const MAX_INT64 = (1n << 63n) - 1n;
+const MIN_INT64 = -(1n << 63n);
+/** Seconds and milliseconds up to this stay exact as milliseconds since 1970. */
+const EXACT_TIME = 8e12;
+/** Up to this many bytes a loop beats the native copy, which needs a view object. */
+const COPY_BY_LOOP = 48;
+
+// ---- Whole values --------------------------------------------------------------------------------------------------------------
+
+export const get = command({
+  name: "get",
+  arity: 2,
+  flags: "readonly fast",
+  keys: "1 RO access",
+  acl: "string",
+  since: "1.0.0",
+  group: "string",
+  complexity: "O(1)",
+  summary: "Get the value of a key",
+  syntax: "key",
+  run(c) {
+    replyValue(c);
+  },
+});
+
+/** Replies with the value of argument 1; its record, 0 (null was replied) or -1 (an error). */
+function replyValue(c: Client): number {
+  const ref = c.readTyped(1, Type.STRING);
+  if (ref > 0) c.reply.bulk(c.db.valueBuffer(ref), c.db.valueOffset(ref), c.db.valueLength(ref));
+  else if (ref === 0) c.reply.null();
+  return ref;
+}
+
+export const set = command({
+  name: "set",
+  arity: -3,
+  flags: "write denyoom",
+  acl: "string",
+  since: "1.0.0",
+  group: "string",
+  keys: "1 RW access update variable_flags; RW and ACCESS due to the optional `GET` argument",
+  getKeys: setKeys,
+  complexity: "O(1)",
+  summary: "Set the string value of a key",
+  syntax:
+    "key value condition=[NX | XX]@2.6.12 [GET@6.2.0] expiration=[EX seconds@2.6.12 | PX milliseconds@2.6.12 | EXAT unix-time-seconds@6.2.0 | PXAT unix-time-milliseconds@6.2.0 | KEEPTTL@6.0.0]",
+  history: [
+    "2.6.12 Added the `EX`, `PX`, `NX` and `XX` options.",
+    "6.0.0 Added the `KEEPTTL` option.",
+    "6.2.0 Added the `GET`, `EXAT` and `PXAT` option.",
+    "7.0.0 Allowed the `NX` and `GET` options to be used together.",
+  ],
+  run(c) {
+    const a = c.args;
+    if (a.argc === 3) {
+      c.db.set(a, 1, a.buf, a.off[2], a.len[2]);
+      c.db.changed(a, 1, SET);
+      c.reply.ok();
+    } else if (parseOptions(c, 3)) setWithOptions(c);
+  },
+});
+
+/** The options of SET and GETEX as bits. */
+const Option = {
+  NX: 1 << 0,
+  XX: 1 << 1,
+  GET: 1 << 2,
+  KEEPTTL: 1 << 3,
+  PERSIST: 1 << 4,
+  EX: 1 << 5,
+  PX: 1 << 6,
+  EXAT: 1 << 7,
+  PXAT: 1 << 8,
+} as const;
+
+/** What decides about the deadline: at most one of these can be given (though again and again; the last value counts). */
+const DEADLINE_OPTIONS = Option.KEEPTTL | Option.PERSIST | Option.EX | Option.PX | Option.EXAT | Option.PXAT;
+
+const OPTION_WORDS: readonly (readonly [Uint8Array, number])[] = Object.entries(Option).map((
+  [name, bit],
+) => [lower(name), bit]);
+const GET_WORD = lower("get");
+
+/** The options of the command being run: bits of `Option`, and the argument with the time (0: none). */
+let options = 0;
+let timeArgument = 0;
+
+/** Reads the options from argument `from` on: 3 for SET, 2 for GETEX. False: an error has been replied. */
+function parseOptions(c: Client, from: 2 | 3): boolean {
+  const a = c.args;
+  const possible = from === 3 ? ~Option.PERSIST : ~(Option.NX | Option.XX | Option.GET | Option.KEEPTTL);
+  options = 0;
+  timeArgument = 0;
+  for (let i = from; i < a.argc; i++) {
+    const option = optionAt(a, i) & possible;
+    if (option === 0) return c.fail(SYNTAX);
+    if (option === Option.NX ? options & Option.XX : option === Option.XX && options & Option.NX) return c.fail(SYNTAX);
+    if (option & DEADLINE_OPTIONS && options & DEADLINE_OPTIONS & ~option) return c.fail(SYNTAX);
+    if (option >= Option.EX) {
+      if (++i === a.argc) return c.fail(SYNTAX);
+      timeArgument = i;
+    }
+    options |= option;
+  }
+  return true;
+}
+
+function optionAt(a: Args, i: number): number {
+  for (let k = 0; k < OPTION_WORDS.length; k++) {
+    if (equalsFolded(a.buf, a.off[i], a.len[i], OPTION_WORDS[k][0])) return OPTION_WORDS[k][1];
+  }
+  return 0;
+}
+
+/** The deadline that `timeArgument` means, in milliseconds since 1970; -1: an error has been replied. */
+function deadlineGiven(c: Client, inSeconds: boolean, relative: boolean): number | bigint {
+  const a = c.args;
+  const time = a.int(timeArgument);
+  if (time !== time) {
+    c.reply.error(NOT_INTEGER);
+    return -1;
+  }
+  const now = relative ? c.engine.keyspace.now : 0;
+  if (time > 0 && time <= EXACT_TIME) return (inSeconds ? time * 1000 : time) + now;
+  if (time > 0) {
+    const exact = parseBigInt64(a.buf, a.off[timeArgument], a.len[timeArgument])! * (inSeconds ? 1000n : 1n) +
+      BigInt(now);
+    if (exact <= MAX_INT64) return exact;
+  }
+  c.reply.error(INVALID_EXPIRE(c.command!.fullName));
+  return -1;
+}
+
+/** SET with what `parseOptions` found. */
+function setWithOptions(c: Client): void {
+  const { args: a, db } = c;
+  let deadline: number | bigint = 0;
+  if (timeArgument !== 0) {
+    deadline = deadlineGiven(c, (options & (Option.EX | Option.EXAT)) !== 0, (options & (Option.EX | Option.PX)) !== 0);
+    if (deadline < 0) return;
+  }
+  if (options & Option.GET && replyValue(c) < 0) return;
+  if (options & (Option.NX | Option.XX)) {
+    const found = db.lookupWrite(a, 1) !== 0;
+    if (found ? options & Option.NX : options & Option.XX) {
+      if (!(options & Option.GET)) c.reply.null();
+      return;
+    }
+  }
+  const ref = db.set(a, 1, a.buf, a.off[2], a.len[2], (options & Option.KEEPTTL) !== 0);
+  db.changed(a, 1, SET);
+  if (timeArgument !== 0) expireValue(c, ref, deadline, 2);
+  else if (options & Option.GET) propagateWithoutGet(c);
+  if (!(options & Option.GET)) c.reply.ok();
+}
+
+/** Gives the value that was just set, argument `value`, its deadline. */
+function expireValue(c: Client, ref: number, deadline: number | bigint, value: number): void {
+  const a = c.args;
+  c.db.setExpire(ref, deadline);
+  c.db.notify(a, 1, EXPIRE);
+  const { propagation } = c.engine;
+  if (propagation.active) propagation.rewrite("SET", a.bytes(1), a.bytes(value), "PXAT", deadline);
+}
+
+/** A replica has nobody to give the old value to. */
+function propagateWithoutGet(c: Client): void {
+  const { args: a, engine: { propagation } } = c;
+  if (!propagation.active) return;
+  const parts: Uint8Array[] = [];
+  for (let i = 0; i < a.argc; i++) if (i < 3 || !a.is(i, GET_WORD)) parts.push(a.bytes(i));
+  propagation.rewrite(...parts);
+}
+
+export const setnx = command({
+  name: "setnx",
+  arity: 3,
+  flags: "write denyoom fast",
+  keys: "1 OW insert",
+  acl: "string",
+  since: "1.0.0",
+  group: "string",
+  complexity: "O(1)",
+  summary: "Set the value of a key, only if the key does not exist",
+  syntax: "key value",
+  run(c) {
+    const { args: a, db } = c;
+    if (db.lookupWrite(a, 1) !== 0) return c.reply.int(0);
+    db.set(a, 1, a.buf, a.off[2], a.len[2]);
+    db.changed(a, 1, SET);
+    c.reply.int(1);
+  },
+});
+
+export const setex = command({
+  name: "setex",
+  arity: 4,
+  flags: "write denyoom",
+  keys: "1 OW update",
+  acl: "string",
+  since: "2.0.0",
+  group: "string",
+  complexity: "O(1)",
+  summary: "Set the value and expiration of a key",
+  syntax: "key seconds value",
+  run: (c) => setFor(c, true),
+});
+
+export const psetex = command({
+  name: "psetex",
+  arity: 4,
+  flags: "write denyoom",
+  keys: "1 OW update",
+  acl: "string",
+  since: "2.6.0",
+  group: "string",
+  complexity: "O(1)",
+  summary: "Set the value and expiration in milliseconds of a key",
+  syntax: "key milliseconds value",
+  run: (c) => setFor(c, false),
+});
+
+/** SETEX and PSETEX: argument 2 is the time, 3 the value. */
+function setFor(c: Client, inSeconds: boolean): void {
+  const { args: a, db } = c;
+  timeArgument = 2;
+  const deadline = deadlineGiven(c, inSeconds, true);
+  if (deadline < 0) return;
+  const ref = db.set(a, 1, a.buf, a.off[3], a.len[3]);
+  db.changed(a, 1, SET);
+  expireValue(c, ref, deadline, 3);
+  c.reply.ok();
+}
+
+export const getset = command({
+  name: "getset",
+  arity: 3,
+  flags: "write denyoom fast",
+  keys: "1 RW access update",
+  acl: "string",
+  since: "1.0.0",
+  group: "string",
+  complexity: "O(1)",
+  summary: "Set the string value of a key and return its old value",
+  syntax: "key value",
+  deprecatedSince: "6.2.0",
+  replacedBy: "`SET` with the `!GET` argument",
+  run(c) {
+    const { args: a, db } = c;
+    if (replyValue(c) < 0) return;
+    db.set(a, 1, a.buf, a.off[2], a.len[2]);
+    db.changed(a, 1, SET);
+    if (c.engine.propagation.active) c.engine.propagation.rewrite("SET", a.bytes(1), a.bytes(2));
+  },
+});
+
+export const getdel = command({
+  name: "getdel",
+  arity: 2,
+  flags: "write fast",
+  keys: "1 RW access delete",
+  acl: "string",
+  since: "6.2.0",
+  group: "string",
+  complexity: "O(1)",
+  summary: "Get the value of a key and delete the key",
+  syntax: "key",
+  run(c) {
+    const { args: a, db, engine } = c;
+    const ref = replyValue(c);
+    if (ref <= 0) return;
+    db.remove(ref);
+    db.changed(a, 1, DEL);
+    if (engine.propagation.active) {
+      engine.propagation.rewrite(engine.config.values.lazyfreeLazyUserDel ? "UNLINK" : "DEL", a.bytes(1));
+    }
+  },
+});
+
+export const getex = command({
+  name: "getex",
+  arity: -2,
+  flags: "write fast",
+  acl: "string",
+  since: "6.2.0",
+  group: "string",
+  keys: "1 RW access update; RW and UPDATE because it changes the TTL",
+  complexity: "O(1)",
+  summary: "Get the value of a key and optionally set its expiration",
+  syntax:
+    "key expiration=[EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]",
+  run(c) {
+    if (parseOptions(c, 2)) getAndExpire(c);
+  },
+});
+
+function getAndExpire(c: Client): void {
+  const { args: a, db, engine } = c;
+  const found = c.readTyped(1, Type.STRING);
+  if (found < 0) return;
+  if (found === 0) return c.reply.null();
+  const absolute = (options & (Option.EXAT | Option.PXAT)) !== 0;
+  let deadline: number | bigint = 0;
+  if (timeArgument !== 0) {
+    deadline = deadlineGiven(c, (options & (Option.EX | Option.EXAT)) !== 0, !absolute);
+    if (deadline < 0) return;
+  }
+  c.reply.bulk(db.valueBuffer(found), db.valueOffset(found), db.valueLength(found));
+  if (options === 0) return;
+  const ref = db.lookupWrite(a, 1);
+  const { propagation } = engine;
+  if (absolute && hasPassed(c, deadline)) {
+    db.remove(ref);
+    db.changed(a, 1, DEL);
+    propagation.rewrite(engine.config.values.lazyfreeLazyExpire ? "UNLINK" : "DEL", a.bytes(1));
+  } else if (timeArgument !== 0) {
+    db.setExpire(ref, deadline);
+    db.changed(a, 1, EXPIRE);
+    propagation.rewrite("PEXPIREAT", a.bytes(1), deadline);
+  } else if (db.expireAt(ref) !== -1) {
+    db.persist(ref);
+    db.changed(a, 1, PERSIST);
+    propagation.rewrite("PERSIST", a.bytes(1));
+  }
+}
+
+/** Whether a key with this deadline is to be deleted at once; a replica waits for its master, and a loader keeps everything. */
+function hasPassed(c: Client, deadline: number | bigint): boolean {
+  return deadline <= c.engine.keyspace.now && !(c.engine.deny & Deny.LOADING) && !c.engine.replication.isReplica;
+}
+
+// ---- Several keys --------------------------------------------------------------------------------------------------------------
+
+export const mget = command({
+  name: "mget",
+  arity: -2,
+  flags: "readonly fast",
+  keys: "1:-1 RO access",
+  acl: "string",
+  since: "1.0.0",
+  group: "string",
+  complexity: "O(N) where N is the number of keys to retrieve.",
+  summary: "Get the values of all the given keys",
+  syntax: "key [key ...]",
+  tips: "request_policy:multi_shard",
+  run(c) {
+    const { args: a, db, reply } = c;
+    reply.array(a.argc - 1);
+    for (let i = 1; i < a.argc; i++) {
+      const ref = db.lookupRead(a, i);
+      if (ref === 0 || db.type(ref) !== Type.STRING) reply.null();
+      else reply.bulk(db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref));
+    }
+  },
+});
+
+export const mset = command({
+  name: "mset",
+  arity: -3,
+  flags: "write denyoom",
+  keys: "1:-1:2 OW update",
+  acl: "string",
+  since: "1.0.1",
+  group: "string",
+  complexity: "O(N) where N is the number of keys to set.",
+  summary: "Set multiple keys to multiple values",
+  syntax: "key value [key value ...]",
+  tips: "request_policy:multi_shard response_policy:all_succeeded",
+  run(c) {
+    if (c.args.argc % 2 === 0) return c.reply.error(MSET_ARITY);
+    setAll(c);
+    c.reply.ok();
+  },
+});
+
+const MSET_ARITY = wrongArity("mset");
+const MSETNX_ARITY = wrongArity("msetnx");
+
+export const msetnx = command({
+  name: "msetnx",
+  arity: -3,
+  flags: "write denyoom",
+  keys: "1:-1:2 OW insert",
+  acl: "string",
+  since: "1.0.1",
+  group: "string",
+  complexity: "O(N) where N is the number of keys to set.",
+  summary: "Set multiple keys to multiple values, only if none of the keys exist",
+  syntax: "key value [key value ...]",
+  tips: "request_policy:multi_shard response_policy:agg_min",
+  run(c) {
+    const a = c.args;
+    if (a.argc % 2 === 0) return c.reply.error(MSETNX_ARITY);
+    for (let i = 1; i < a.argc; i += 2) if (c.db.lookupWrite(a, i) !== 0) return c.reply.int(0);
+    setAll(c);
+    c.reply.int(1);
+  },
+});
+
+function setAll(c: Client): void {
+  const { args: a, db } = c;
+  for (let i = 1; i < a.argc; i += 2) {
+    db.set(a, i, a.buf, a.off[i + 1], a.len[i + 1]);
+    db.changed(a, i, SET);
+  }
+}
+
+// ---- Parts of a value ----------------------------------------------------------------------------------------------------------
+
+export const strlen = command({
+  name: "strlen",
+  arity: 2,
+  flags: "readonly fast",
+  keys: "1 RO",
+  acl: "string",
+  since: "2.2.0",
+  group: "string",
+  complexity: "O(1)",
+  summary: "Get the length of the value stored in a key",
+  syntax: "key",
+  run(c) {
+    const ref = c.readTyped(1, Type.STRING);
+    if (ref >= 0) c.reply.int(ref === 0 ? 0 : c.db.valueLength(ref));
+  },
+});
+
+export const append = command({
+  name: "append",
+  arity: 3,
+  flags: "write denyoom fast",
+  keys: "1 RW insert",
+  acl: "string",
+  since: "2.0.0",
+  group: "string",
+  complexity:
+    "O(1). The amortized time complexity is O(1) assuming the appended value is small and the already present value is of any size, since the dynamic string library used by Redis will double the free space available on every reallocation.",
+  summary: "Append a value to a key",
+  syntax: "key value",
+  run(c) {
+    const { args: a, db } = c;
+    let ref = c.writeTyped(1, Type.STRING);
+    if (ref < 0) return;
+    const added = a.len[2];
+    let total = added;
+    if (ref === 0) db.set(a, 1, a.buf, a.off[2], added);
+    else {
+      const length = db.valueLength(ref);
+      total += length;
+      if (isTooLong(c, total)) return c.reply.error(STRING_TOO_LONG);
+      ref = db.resize(ref, total, length);
+      db.setHint(ref, Hint.RAW);
+      copy(a.buf, a.off[2], added, db.valueBuffer(ref), db.valueOffset(ref) + length);
+    }
+    db.changed(a, 1, APPEND);
+    c.reply.int(total);
+  },
+});
+
+/** Whether a string of so many bytes must not be made. Whoever repeats what a server has done already is not asked. */
+function isTooLong(c: Client, length: number): boolean {
+  return length > c.engine.config.values.protoMaxBulkLen && !c.isTrusted && !c.isMaster;
+}
+
+function copy(from: Uint8Array, off: number, len: number, into: Uint8Array, at: number): void {
+  if (len <= COPY_BY_LOOP) { for (let i = 0; i < len; i++) into[at + i] = from[off + i]; }
+  else into.set(from.subarray(off, off + len), at);
+}
+
+export const setrange = command({
+  name: "setrange",
+  arity: 4,
+  flags: "write denyoom",
+  keys: "1 RW update",
+  acl: "string",
+  since: "2.2.0",
+  group: "string",
+  complexity:
+    "O(1), not counting the time taken to copy the new string in place. Usually, this string is very small so the amortized complexity is O(1). Otherwise, complexity is O(M) with M being the length of the value argument.",
+  summary: "Overwrite part of a string at key starting at the specified offset",
+  syntax: "key offset value",
+  run(c) {
+    const { args: a, db } = c;
+    const offset = a.int(2);
+    if (offset !== offset) return c.reply.error(NOT_INTEGER);
+    if (offset < 0) return c.reply.error(OFFSET_OUT_OF_RANGE);
+    let ref = c.writeTyped(1, Type.STRING);
+    if (ref < 0) return;
+    const length = ref === 0 ? 0 : db.valueLength(ref);
+    const added = a.len[3];
+    if (added === 0) return c.reply.int(length);
+    const end = offset + added;
+    if (isTooLong(c, end)) return c.reply.error(STRING_TOO_LONG);
+    const total = Math.max(length, end);
+    ref = ref === 0 ? db.add(a, 1, Type.STRING, total) : db.resize(ref, total, length);
+    db.setHint(ref, Hint.RAW);
+    const into = db.valueBuffer(ref);
+    const at = db.valueOffset(ref);
+    if (offset > length) into.fill(0, at + length, at + offset);
+    copy(a.buf, a.off[3], added, into, at + offset);
+    db.changed(a, 1, SETRANGE);
+    c.reply.int(total);
+  },
+});
+
+export const getrange = command({
+  name: "getrange",
+  arity: 4,
+  flags: "readonly",
+  keys: "1 RO access",
+  acl: "string",
+  since: "2.4.0",
+  group: "string",
+  complexity:
+    "O(N) where N is the length of the returned string. The complexity is ultimately determined by the returned length, but because creating a substring from an existing string is very cheap, it can be considered O(1) for small strings.",
+  summary: "Get a substring of the string stored at a key",
+  syntax: "key start:integer end:integer",
+  run: replyRange,
+});
+
+export const substr = command({
+  name: "substr",
+  arity: 4,
+  flags: "readonly",
+  keys: "1 RO access",
+  acl: "string",
+  since: "1.0.0",
+  group: "string",
+  complexity:
+    "O(N) where N is the length of the returned string. The complexity is ultimately determined by the returned length, but because creating a substring from an existing string is very cheap, it can be considered O(1) for small strings.",
+  summary: "Get a substring of the string stored at a key",
+  syntax: "key start:integer end:integer",
+  deprecatedSince: "2.0.0",
+  replacedBy: "`GETRANGE`",
+  run: replyRange,
+});
+
+function replyRange(c: Client): void {
+  const { args: a, db, reply } = c;
+  let start = a.int(2);
+  let end = a.int(3);
+  if (start !== start || end !== end) return reply.error(NOT_INTEGER);
+  const ref = c.readTyped(1, Type.STRING);
+  if (ref < 0) return;
+  const length = ref === 0 ? 0 : db.valueLength(ref);
+  if (length === 0 || (end < 0 && isAfter(a, 2, 3))) return reply.emptyBulk();
+  if (start < 0) start = Math.max(0, length + start);
+  if (end < 0) end = Math.max(0, length + end);
+  if (end >= length) end = length - 1;
+  if (start > end) return reply.emptyBulk();
+  reply.bulk(db.valueBuffer(ref), db.valueOffset(ref) + start, end - start + 1);
+}
+
+/**
+ * Whether integer argument i is negative and greater than integer argument j: a range that is empty before its ends are
+ * cut to the string's. Exact, also where doubles cannot tell the two apart.
+ */
+export function isAfter(a: Args, i: number, j: number): boolean {
+  const left = a.int(i);
+  const right = a.int(j);
+  if (left >= 0 || left !== right) return left < 0 && left > right;
+  return !Number.isSafeInteger(left) &&
+    parseBigInt64(a.buf, a.off[i], a.len[i])! > parseBigInt64(a.buf, a.off[j], a.len[j])!;
+}
+
+// ---- Counters ------------------------------------------------------------------------------------------------------------------
+
+export const incr = command({
+  name: "incr",
+  arity: 2,
+  flags: "write denyoom fast",
+  keys: "1 RW access update",
+  acl: "string",
+  since: "1.0.0",
+  group: "string",
+  complexity: "O(1)",
+  summary: "Increment the integer value of a key by one",
+  syntax: "key",
+  run: (c) => increment(c, 1),
+});
+
+export const decr = command({
+  name: "decr",
+  arity: 2,
+  flags: "write denyoom fast",
+  keys: "1 RW access update",
+  acl: "string",
+  since: "1.0.0",
+  group: "string",
+  complexity: "O(1)",
+  summary: "Decrement the integer value of a key by one",
+  syntax: "key",
+  run: (c) => increment(c, -1),
+});
+
+export const incrby = command({
+  name: "incrby",
+  arity: 3,
+  flags: "write denyoom fast",
+  keys: "1 RW access update",
+  acl: "string",
+  since: "1.0.0",
+  group: "string",
+  complexity: "O(1)",
+  summary: "Increment the integer value of a key by the given amount",
+  syntax: "key increment:integer",
+  run(c) {
+    const by = c.args.int(2);
+    if (by !== by) return c.reply.error(NOT_INTEGER);
+    increment(c, by);
+  },
+});
+
+export const decrby = command({
+  name: "decrby",
+  arity: 3,
+  flags: "write denyoom fast",
+  keys: "1 RW access update",
+  acl: "string",
+  since: "1.0.0",
+  group: "string",
+  complexity: "O(1)",
+  summary: "Decrement the integer value of a key by the given number",
+  syntax: "key decrement:integer",
+  run(c) {
+    const a = c.args;
+    const by = a.int(2);
+    if (by !== by) return c.reply.error(NOT_INTEGER);
+    if (by < -Number.MAX_SAFE_INTEGER && parseBigInt64(a.buf, a.off[2], a.len[2]) === MIN_INT64) {
+      return c.reply.error(DECREMENT_OVERFLOW);
+    }
+    increment(c, -by);
+  },
+});
+
+/** Adds to the counter at argument 1. Where doubles are not exact, argument 2 tells what to add; `by` has the right sign. */
+function increment(c: Client, by: number): void {
+  const { args: a, db } = c;
+  let ref = c.writeTyped(1, Type.STRING);
+  if (ref < 0) return;
+  const value = ref === 0 ? 0 : parseInt64(db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref));
+  if (value !== value) return c.reply.error(NOT_INTEGER);
+  const sum = value + by;
+  if (!Number.isSafeInteger(sum) || !Number.isSafeInteger(value) || !Number.isSafeInteger(by)) {
+    return incrementExactly(c, ref, by < 0);
+  }
+  ref = counterOf(c, ref, intLength(sum));
+  writeInt(db.valueBuffer(ref), db.valueOffset(ref), sum);
+  db.changed(a, 1, INCRBY);
+  c.reply.int(sum);
+}
+
+/** The same for any 64-bit integers. */
+function incrementExactly(c: Client, found: number, down: boolean): void {
+  const { args: a, db } = c;
+  const value = found === 0 ? 0n : parseBigInt64(db.valueBuffer(found), db.valueOffset(found), db.valueLength(found))!;
+  const given = a.argc === 2 ? 1n : parseBigInt64(a.buf, a.off[2], a.len[2])!;
+  const sum = value + (down === given < 0n ? given : -given);
+  if (sum > MAX_INT64 || sum < MIN_INT64) return c.reply.error(INCREMENT_OVERFLOW);
+  const ref = counterOf(c, found, sum.toString().length);
+  writeBigInt(db.valueBuffer(ref), db.valueOffset(ref), sum);
+  db.changed(a, 1, INCRBY);
+  c.reply.bigint(sum);
+}
+
+/** The record of argument 1 (`ref`, 0 if there is none yet) with room for exactly `length` bytes. */
+function counterOf(c: Client, ref: number, length: number): number {
+  const { db } = c;
+  if (ref === 0) return db.add(c.args, 1, Type.STRING, length);
+  if (db.valueLength(ref) !== length) ref = db.resize(ref, length, 0);
+  db.setHint(ref, Hint.AUTO);
+  return ref;
+}
+
+export const incrbyfloat = command({
+  name: "incrbyfloat",
+  arity: 3,
+  flags: "write denyoom fast",
+  keys: "1 RW access update",
+  acl: "string",
+  since: "2.6.0",
+  group: "string",
+  complexity: "O(1)",
+  summary: "Increment the float value of a key by the given amount",
+  syntax: "key increment:double",
+  run(c) {
+    const { args: a, db } = c;
+    const found = c.writeTyped(1, Type.STRING);
+    if (found < 0) return;
+    const value = found === 0
+      ? LONG_ZERO
+      : parseLongDouble(db.valueBuffer(found), db.valueOffset(found), db.valueLength(found));
+    const by = value === null ? null : parseLongDouble(a.buf, a.off[2], a.len[2]);
+    if (value === null || by === null) return c.reply.error(NOT_FLOAT);
+    const sum = addLongDouble(value, by);
+    if (!isFiniteLongDouble(sum)) return c.reply.error(NOT_FINITE);
+    const text = formatHuman(sum);
+    const ref = counterOf(c, found, text.length);
+    db.setHint(ref, Hint.EMBSTR);
+    writeLatin1(db.valueBuffer(ref), db.valueOffset(ref), text);
+    db.changed(a, 1, INCRBYFLOAT);
+    c.reply.text(text);
+    if (c.engine.propagation.active) c.engine.propagation.rewrite("SET", a.bytes(1), text, "KEEPTTL");
+  },
+});
+
+export const commands = [
+  get,
+  set,
+  setnx,
+  setex,
+  psetex,
+  getset,
+  getdel,
+  getex,
+  mget,
+  mset,
+  msetnx,
+  strlen,
+  append,
+  setrange,
+  getrange,
+  substr,
+  incr,
+  decr,
+  incrby,
+  decrby,
+  incrbyfloat,
+];
