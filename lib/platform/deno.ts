@@ -28,6 +28,8 @@ const QUIET_READS = 4;
 /** Unused bytes kept for each size. */
 const POOLED_BYTES = 1024 * 1024;
 const pool: Uint8Array<ArrayBuffer>[][] = SIZES.map(() => []);
+/** Redis's default for `tcp-backlog`. */
+const BACKLOG = 511;
 const NO_BUFFER = new Uint8Array(0);
 
 function takeBuffer(atLeast: number): Uint8Array<ArrayBuffer> {
@@ -287,15 +289,15 @@ class WildcardPort {
   v6: AcceptHandler | null = null;
 
   /** Binds what is needed for the present `v4` and `v6`; returns the port. */
-  bind(port: number): number {
+  bind(port: number, backlog: number): number {
     const dual = this.v6 !== null;
     if (this.#socket !== null && (this.#dual || !dual)) return port;
     const before = this.#socket;
     if (before !== null) before.close();
     try {
-      return this.#open(dual ? "::" : "0.0.0.0", port);
+      return this.#open(dual ? "::" : "0.0.0.0", port, backlog);
     } catch (thrown) {
-      if (before !== null) this.#open("0.0.0.0", port);
+      if (before !== null) this.#open("0.0.0.0", port, backlog);
       throw thrown;
     }
   }
@@ -308,8 +310,8 @@ class WildcardPort {
     return true;
   }
 
-  #open(hostname: string, port: number): number {
-    const socket = Deno.listen({ hostname, port });
+  #open(hostname: string, port: number, tcpBacklog: number): number {
+    const socket = Deno.listen({ hostname, port, tcpBacklog });
     this.#socket = socket;
     this.#dual = hostname === "::";
     acceptAll(socket, (connection) => {
@@ -325,13 +327,13 @@ class WildcardPort {
 
 const wildcards = new Map<number, WildcardPort>();
 
-function listenEverywhere(family: "v4" | "v6", port: number, accept: AcceptHandler): Listener {
+function listenEverywhere(family: "v4" | "v6", port: number, backlog: number, accept: AcceptHandler): Listener {
   const shared = wildcards.get(port) ?? new WildcardPort();
   if (shared[family] !== null) throw platformError("EADDRINUSE");
   shared[family] = accept;
   let bound: number;
   try {
-    bound = shared.bind(port);
+    bound = shared.bind(port, backlog);
   } catch (thrown) {
     shared[family] = null;
     throw thrown;
@@ -346,10 +348,10 @@ function listenEverywhere(family: "v4" | "v6", port: number, accept: AcceptHandl
   });
 }
 
-function listenTcp(hostname: string, port: number, accept: AcceptHandler): Listener {
-  if (hostname === "0.0.0.0" || hostname === "*") return listenEverywhere("v4", port, accept);
-  if (hostname === "::" || hostname === "::*") return listenEverywhere("v6", port, accept);
-  const socket = Deno.listen({ hostname, port });
+function listenTcp(hostname: string, port: number, tcpBacklog: number, accept: AcceptHandler): Listener {
+  if (hostname === "0.0.0.0" || hostname === "*") return listenEverywhere("v4", port, tcpBacklog, accept);
+  if (hostname === "::" || hostname === "::*") return listenEverywhere("v6", port, tcpBacklog, accept);
+  const socket = Deno.listen({ hostname, port, tcpBacklog });
   acceptAll(socket, (connection) => openTcp(connection, accept));
   return new DenoListener((socket.addr as Deno.NetAddr).port, () => closeQuietly(socket));
 }
@@ -387,7 +389,7 @@ const net: Net = {
     try {
       const listener = "path" in address
         ? listenUnix(address.path, address.mode ?? 0, accept)
-        : listenTcp(address.host, address.port, accept);
+        : listenTcp(address.host, address.port, address.backlog ?? BACKLOG, accept);
       return Promise.resolve(listener);
     } catch (thrown) {
       return Promise.reject(toPlatformError(thrown, "EADDRNOTAVAIL"));
