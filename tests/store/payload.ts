@@ -11,7 +11,9 @@ export const RDB_ZSET_LISTPACK = 17;
 export const RDB_QUICKLIST_2 = 18;
 
 export function latin1(text: string): Uint8Array {
-  return Uint8Array.from(text, (c) => c.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 /** The type and the string of a payload. Of a list, which must be a single packed node, that node. */
