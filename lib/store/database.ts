@@ -310,6 +310,11 @@ export class Database {
   set(a: Args, i: number, buf: Uint8Array, off: number, len: number, keepDeadline = false): number {
     const dict = this.dict;
     let ref = dict.find(a.buf, a.off[i], a.len[i], dict.hash(a.buf, a.off[i], a.len[i]));
+    if (ref !== 0 && this.#meta(ref) & HAS_DEADLINE && this.#ifAlive(ref) === 0) {
+      // It has expired: a new key takes its place, or that of its remains where only the master deletes.
+      if (this.keyspace.expiry === Expiry.DELETE) ref = 0;
+      keepDeadline = false;
+    }
     if (ref === 0) ref = this.add(a, i, Type.STRING, len);
     else {
       if (this.keyspace.barrier !== null) this.keyspace.barrier.beforeChange(this, ref);
