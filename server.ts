@@ -6,7 +6,8 @@
 import { Config, ConfigFileError } from "./lib/config/config.ts";
 import { choosePlatform } from "./lib/platform/choose.ts";
 import { fromLatin1 } from "./lib/bytes/ascii.ts";
-import { REDIS_VERSION, Server } from "./lib/server/server.ts";
+import { REDIS_VERSION } from "./lib/engine/version.ts";
+import { Server } from "./lib/server/server.ts";
 import { HELP, versionLine } from "./lib/server/texts.ts";
 
 const platform = await choosePlatform();

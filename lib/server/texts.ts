@@ -1,6 +1,6 @@
 /** What `--version` and `--help` print. */
 
-import { REDIS_VERSION } from "./server.ts";
+import { REDIS_VERSION } from "../engine/version.ts";
 
 export function versionLine(bits: number): string {
   return `Redis server v=${REDIS_VERSION} sha=00000000:0 malloc=libc bits=${bits} build=redstart`;
