@@ -49,3 +49,9 @@ export interface Collection {
   /** Bytes of memory, all included (MEMORY USAGE). */
   memory(): number;
 }
+
+/** A collection that is a key's value (not the remains of one). */
+export interface CopyableCollection extends Collection {
+  /** A copy that shares nothing with this one (COPY). */
+  copy(): CopyableCollection;
+}

@@ -1,0 +1,61 @@
+/**
+ * The payload of DUMP: one value in RDB notation, and what shows that it has arrived whole.
+ *
+ *   type byte, value, RDB version (u16 LE), CRC-64 of all before it (LE)
+ */
+
+import { Crc64 } from "../bytes/crc64.ts";
+import { readU16LE, writeU16LE } from "../bytes/binary.ts";
+import type { Database } from "../store/database.ts";
+import { CorruptData, RdbReader } from "./rdb_reader.ts";
+import { RdbWriter } from "./rdb_writer.ts";
+import type { LooseValue, ValueContext } from "./value_codec.ts";
+import { readValue, valueType, writeValue } from "./values.ts";
+
+/** The version of the RDB format that Redis 7.0 writes, and the newest that it reads. */
+export const RDB_VERSION = 10;
+const FOOTER = 10;
+const CRC = 8;
+
+const crc = new Crc64();
+
+/** The payload of a key's value, as `buf[0, at)` of the writer. */
+export function writePayload(db: Database, ref: number, compress: boolean): RdbWriter {
+  const out = new RdbWriter(compress);
+  out.byte(valueType(db, ref));
+  writeValue(db, ref, out);
+  out.ensure(FOOTER);
+  writeU16LE(out.buf, out.at, RDB_VERSION);
+  out.at += FOOTER - CRC;
+  crc.reset();
+  crc.update(out.buf, 0, out.at);
+  crc.write(out.buf, out.at);
+  out.at += CRC;
+  return out;
+}
+
+/**
+ * Reads the payload `buf[off, off + len)` into `value`, which may then refer to `buf`. "refused": damaged, or of a newer version;
+ * "corrupt": no value all the same.
+ */
+export function readPayload(
+  context: ValueContext,
+  buf: Uint8Array,
+  off: number,
+  len: number,
+  value: LooseValue,
+): "ok" | "refused" | "corrupt" {
+  if (len < FOOTER) return "refused";
+  const end = off + len - FOOTER;
+  if (readU16LE(buf, end) > RDB_VERSION) return "refused";
+  crc.reset();
+  crc.update(buf, off, off + len - CRC);
+  if (!crc.matches(buf, off + len - CRC)) return "refused";
+  const input = new RdbReader(buf, off, end);
+  try {
+    return readValue(context, input.byte(), input, value) ? "ok" : "corrupt";
+  } catch (error) {
+    if (error instanceof CorruptData) return "corrupt";
+    throw error;
+  }
+}
