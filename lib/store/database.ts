@@ -430,6 +430,19 @@ export class Database {
     return this.resize(this.#setHandle(ref, Kind.INLINE, 0, 0), length, 0);
   }
 
+  /**
+   * For what replaces a whole key (SINTERSTORE, SORT … STORE): the record loses its deadline and becomes one of that type. `setObject` or
+   * `setBlob` must follow and bring its value.
+   */
+  retype(ref: number, type: number): number {
+    if (this.keyspace.barrier !== null) this.keyspace.barrier.beforeChange(this, ref);
+    const kept = this.persist(ref);
+    const word = ((kept & IN_PAGE) << 1) + 3;
+    const words = this.#words[kept >>> PAGE_BITS];
+    words[word] = (words[word] & ~(TYPE_MASK | (3 << HINT_SHIFT))) | type;
+    return kept;
+  }
+
   /** Bytes of the record without an inside value. */
   #headSize(ref: number): number {
     const words = this.#words[ref >>> PAGE_BITS];
