@@ -1,24 +1,46 @@
 /** All commands: one line for each family file. */
 
 import type { Command } from "../engine/command.ts";
+import { commands as client } from "./client.ts";
+import { commands as bitfield } from "./bitfield.ts";
+import { commands as bitmap } from "./bitmap.ts";
 import { commands as command } from "./command.ts";
 import { commands as connection } from "./connection.ts";
 import { commands as dump } from "./dump.ts";
 import { commands as expire } from "./expire.ts";
+import { commands as hash } from "./hash.ts";
 import { commands as key } from "./key.ts";
 import { commands as object } from "./object.ts";
+import { commands as persistence } from "./persistence.ts";
 import { commands as scan } from "./scan.ts";
+import { commands as set } from "./set.ts";
+import { commands as lcs } from "./lcs.ts";
 import { commands as string } from "./string.ts";
 import { commands as transaction } from "./transaction.ts";
+import { commands as config } from "./config.ts";
+import { commands as server } from "./server.ts";
+import { commands as replication } from "./replication.ts";
+import { commands as script } from "./script.ts";
 
 export const families: Command[] = [
+  ...client,
+  ...bitfield,
+  ...bitmap,
   ...command,
   ...connection,
   ...dump,
   ...expire,
+  ...hash,
   ...key,
   ...object,
+  ...persistence,
   ...scan,
+  ...set,
+  ...lcs,
   ...string,
   ...transaction,
+  ...config,
+  ...server,
+  ...replication,
+  ...script,
 ];

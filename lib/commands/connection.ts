@@ -24,7 +24,7 @@ const NOPROTO = errorReply("NOPROTO unsupported protocol version");
 const HELLO_NOAUTH = errorReply(
   "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
 );
-export const BAD_NAME = errorReply("ERR Client names cannot contain spaces, newlines or special characters.");
+const BAD_NAME = errorReply("ERR Client names cannot contain spaces, newlines or special characters.");
 const INT_RANGE = errorReply("ERR value is out of range, value must between -2147483648 and 2147483647");
 const SELECT_IN_CLUSTER = errorReply("ERR SELECT is not allowed in cluster mode");
 const CANNOT_RESET = errorReply("ERR can only reset normal client connections");
@@ -38,9 +38,14 @@ function defaultPassword(c: Client): string | null {
   return password === null || password === "" ? null : password;
 }
 
+/** Whether there is a user of this name. */
+export function isUser(name: string): boolean {
+  return name === "default";
+}
+
 /** Logs the client in as the user named by argument `i` with the password in argument `i + 1`, or replies with an error. */
 function login(c: Client, userAt: number): boolean {
-  if (c.args.text(userAt) !== "default") return refuseLogin(c);
+  if (!isUser(c.args.text(userAt))) return refuseLogin(c);
   return loginDefault(c, userAt + 1);
 }
 

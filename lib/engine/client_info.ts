@@ -18,6 +18,15 @@ export function clientFlags(c: Client): string {
   return flags === "" ? "N" : flags;
 }
 
+/** The classes that CLIENT LIST and KILL and the output buffer limits tell apart. */
+export type ClientType = "normal" | "replica" | "pubsub" | "master";
+
+export function clientType(c: Client): ClientType {
+  if (c.isMaster) return "master";
+  if (c.isReplica && !c.isMonitor) return "replica";
+  return c.subscriptions > 0 ? "pubsub" : "normal";
+}
+
 /** Bytes of memory that a client takes: its buffers, its queued transaction, and the objects that stand for it. */
 export function clientMemory(c: Client): number {
   return c.link.memory + (c.transaction?.argumentBytes ?? 0) + c.argumentBytes;
