@@ -1,0 +1,719 @@
+/**
+ * Set commands. `SetView` (store/types/set.ts) hides how a set is stored; here are the rules of the commands.
+ */
+
+import { fromLatin1, lower } from "../bytes/ascii.ts";
+import type { Client } from "../engine/client.ts";
+import { type Command, command } from "../engine/command.ts";
+import { errorReply, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
+import { DEL, EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
+import { Type } from "../store/record.ts";
+import type { ListpackCursor } from "../store/types/listpack.ts";
+import { SetView } from "../store/types/set.ts";
+import { Draw, drawsOneByOne, isReplyTooLong, randomCount } from "./random_count.ts";
+import { parseScanCursor, parseScanOptions, scanMatches, ScanOptions, scanRecords } from "./scan.ts";
+
+const SADD = keyEvent(EventClass.SET, "sadd");
+const SREM = keyEvent(EventClass.SET, "srem");
+const SPOP = keyEvent(EventClass.SET, "spop");
+const SINTERSTORE = keyEvent(EventClass.SET, "sinterstore");
+const SUNIONSTORE = keyEvent(EventClass.SET, "sunionstore");
+const SDIFFSTORE = keyEvent(EventClass.SET, "sdiffstore");
+
+const NOT_POSITIVE = errorReply("ERR value is out of range, must be positive");
+const NO_KEYS = errorReply("ERR numkeys should be greater than 0");
+const TOO_MANY_KEYS = errorReply("ERR Number of keys can't be greater than number of args");
+const NEGATIVE_LIMIT = errorReply("ERR LIMIT can't be negative");
+
+const NOTHING_TO_SCAN = fromLatin1("*2\r\n$1\r\n0\r\n*0\r\n");
+const LIMIT = lower("limit");
+
+/** The set of the command that is being run, and a second one where it needs that. */
+const set = new SetView();
+const other = new SetView();
+/** A set that is being made. */
+const result = new SetView();
+const draw = new Draw();
+const scan = new ScanOptions();
+/** The sets of SINTER, SUNION and SDIFF; the views are kept for the next time. */
+const views: SetView[] = [];
+/** Records that the views are bound to, 0 for a key that is not there. */
+const refs: number[] = [];
+
+export const sadd = command({
+  name: "sadd",
+  arity: -3,
+  flags: "write denyoom fast",
+  keys: "1 RW insert",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  complexity:
+    "O(1) for each element added, so O(N) to add N elements when the command is called with multiple arguments.",
+  summary: "Add one or more members to a set",
+  syntax: "key member [member ...]",
+  history: ["2.4.0 Accepts multiple `member` arguments."],
+  run(c) {
+    const { args: a, db } = c;
+    const ref = c.writeTyped(1, Type.SET);
+    if (ref < 0) return;
+    set.limits = c.engine.config.values;
+    if (ref === 0) set.addKey(db, a, 1);
+    else set.open(db, ref);
+    let added = 0;
+    for (let i = 2; i < a.argc; i++) if (set.add(a.buf, a.off[i], a.len[i])) added++;
+    if (added > 0) db.changed(a, 1, SADD, added);
+    c.reply.int(added);
+  },
+});
+
+export const scard = command({
+  name: "scard",
+  arity: 2,
+  flags: "readonly fast",
+  keys: "1 RO",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  complexity: "O(1)",
+  summary: "Get the number of members in a set",
+  syntax: "key",
+  run(c) {
+    const ref = c.readTyped(1, Type.SET);
+    if (ref < 0) return;
+    c.reply.int(ref === 0 ? 0 : set.open(c.db, ref).count);
+  },
+});
+
+export const sdiff = command({
+  name: "sdiff",
+  arity: -2,
+  flags: "readonly",
+  keys: "1:-1 RO access",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  complexity: "O(N) where N is the total number of elements in all given sets.",
+  summary: "Subtract multiple sets",
+  syntax: "key [key ...]",
+  tips: "nondeterministic_output_order",
+  run(c) {
+    if (openAll(c, 1, c.args.argc)) difference(c, 0);
+  },
+});
+
+export const sdiffstore = command({
+  name: "sdiffstore",
+  arity: -3,
+  flags: "write denyoom",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  keys: ["1 OW update", "2:-1 RO access"],
+  complexity: "O(N) where N is the total number of elements in all given sets.",
+  summary: "Subtract multiple sets and store the resulting set in a key",
+  syntax: "destination key [key ...]",
+  run(c) {
+    if (openAll(c, 2, c.args.argc)) difference(c, 1);
+  },
+});
+
+export const sinter = command({
+  name: "sinter",
+  arity: -2,
+  flags: "readonly",
+  keys: "1:-1 RO access",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  complexity: "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.",
+  summary: "Intersect multiple sets",
+  syntax: "key [key ...]",
+  tips: "nondeterministic_output_order",
+  run(c) {
+    if (openAll(c, 1, c.args.argc)) intersection(c);
+  },
+});
+
+export const sintercard = command({
+  name: "sintercard",
+  arity: -3,
+  flags: "readonly",
+  keys: "#1 RO access",
+  acl: "set",
+  since: "7.0.0",
+  group: "set",
+  complexity: "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.",
+  summary: "Intersect multiple sets and return the cardinality of the result",
+  syntax: "numkeys key [key ...] [LIMIT limit:integer]",
+  run(c) {
+    const { args: a, reply } = c;
+    const keys = a.int(1);
+    if (!(keys >= 1)) return reply.error(NO_KEYS);
+    if (keys > a.argc - 2) return reply.error(TOO_MANY_KEYS);
+    let limit = 0;
+    for (let i = 2 + keys; i < a.argc; i += 2) {
+      if (!a.is(i, LIMIT) || i + 1 === a.argc) return reply.error(SYNTAX);
+      limit = a.int(i + 1);
+      if (!(limit >= 0)) return reply.error(NEGATIVE_LIMIT);
+    }
+    if (!openAll(c, 2, 2 + keys)) return;
+    let count = 0;
+    const sets = smallestFirst();
+    if (sets > 0) {
+      for (views[0].rewind(); (limit === 0 || count < limit) && views[0].next();) if (isInAll(sets)) count++;
+    }
+    reply.int(count);
+  },
+});
+
+export const sinterstore = command({
+  name: "sinterstore",
+  arity: -3,
+  flags: "write denyoom",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  keys: ["1 RW update", "2:-1 RO access"],
+  complexity: "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.",
+  summary: "Intersect multiple sets and store the resulting set in a key",
+  syntax: "destination key [key ...]",
+  run(c) {
+    if (!openAll(c, 2, c.args.argc)) return;
+    beginResult(c);
+    const sets = smallestFirst();
+    if (sets > 0) {
+      for (views[0].rewind(); views[0].next();) if (isInAll(sets)) result.addMemberOf(views[0]);
+    }
+    storeResult(c, SINTERSTORE);
+  },
+});
+
+export const sismember = command({
+  name: "sismember",
+  arity: 3,
+  flags: "readonly fast",
+  keys: "1 RO",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  complexity: "O(1)",
+  summary: "Determine if a given value is a member of a set",
+  syntax: "key member",
+  run(c) {
+    const { args: a } = c;
+    const ref = c.readTyped(1, Type.SET);
+    if (ref < 0) return;
+    c.reply.int(ref !== 0 && set.open(c.db, ref).has(a.buf, a.off[2], a.len[2]) ? 1 : 0);
+  },
+});
+
+export const smembers = command({
+  name: "smembers",
+  arity: 2,
+  flags: "readonly",
+  keys: "1 RO access",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  complexity: "O(N) where N is the set cardinality.",
+  summary: "Get all the members in a set",
+  syntax: "key",
+  tips: "nondeterministic_output_order",
+  run(c) {
+    const ref = c.readTyped(1, Type.SET);
+    if (ref < 0) return;
+    if (ref === 0) return c.reply.set(0);
+    replyAll(c, set.open(c.db, ref));
+  },
+});
+
+export const smismember = command({
+  name: "smismember",
+  arity: -3,
+  flags: "readonly fast",
+  keys: "1 RO access",
+  acl: "set",
+  since: "6.2.0",
+  group: "set",
+  complexity: "O(N) where N is the number of elements being checked for membership",
+  summary: "Returns the membership associated with the given elements for a set",
+  syntax: "key member [member ...]",
+  run(c) {
+    const { args: a, reply } = c;
+    const ref = c.readTyped(1, Type.SET);
+    if (ref < 0) return;
+    if (ref !== 0) set.open(c.db, ref);
+    reply.array(a.argc - 2);
+    for (let i = 2; i < a.argc; i++) reply.int(ref !== 0 && set.has(a.buf, a.off[i], a.len[i]) ? 1 : 0);
+  },
+});
+
+export const smove = command({
+  name: "smove",
+  arity: 4,
+  flags: "write fast",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  keys: ["1 RW access delete", "2 RW insert"],
+  complexity: "O(1)",
+  summary: "Move a member from one set to another",
+  syntax: "source destination member",
+  run(c) {
+    const { args: a, db, reply } = c;
+    const from = db.lookupWrite(a, 1);
+    const to = db.lookupWrite(a, 2);
+    if (from === 0) return reply.int(0);
+    if (db.type(from) !== Type.SET || (to !== 0 && db.type(to) !== Type.SET)) return reply.error(WRONGTYPE);
+    set.open(db, from);
+    if (from === to) return reply.int(set.has(a.buf, a.off[3], a.len[3]) ? 1 : 0);
+    if (!set.remove(a.buf, a.off[3], a.len[3])) return reply.int(0);
+    const emptied = set.count === 0;
+    if (emptied) db.remove(set.ref);
+    db.changed(a, 1, SREM);
+    if (emptied) db.notify(a, 1, DEL);
+    other.limits = c.engine.config.values;
+    if (to === 0) other.addKey(db, a, 2);
+    else other.open(db, to);
+    if (other.add(a.buf, a.off[3], a.len[3])) db.changed(a, 2, SADD);
+    reply.int(1);
+  },
+});
+
+export const spop = command({
+  name: "spop",
+  arity: -2,
+  flags: "write fast",
+  keys: "1 RW access delete",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  complexity: "Without the count argument O(1), otherwise O(N) where N is the value of the passed count.",
+  summary: "Remove and return one or multiple random members from a set",
+  syntax: "key [count@3.2.0]",
+  history: ["3.2.0 Added the `count` argument."],
+  tips: "nondeterministic_output",
+  run(c) {
+    const { args: a, db, reply } = c;
+    if (a.argc > 3) return reply.error(SYNTAX);
+    if (a.argc === 3) return popMany(c);
+    const ref = c.writeTyped(1, Type.SET);
+    if (ref < 0) return;
+    if (ref === 0) return reply.null();
+    const { member } = set.open(db, ref);
+    set.random(c.engine.keyspace.random);
+    member.asText();
+    // Once removed its bytes are gone.
+    reply.bulk(member.buf, member.off, member.len);
+    const { propagation } = c.engine;
+    if (propagation.active) propagation.rewrite("SREM", a.bytes(1), bytesOf(member));
+    set.removeMember();
+    const emptied = set.count === 0;
+    if (emptied) db.remove(set.ref);
+    db.changed(a, 1, SPOP);
+    if (emptied) db.notify(a, 1, DEL);
+  },
+});
+
+export const srandmember = command({
+  name: "srandmember",
+  arity: -2,
+  flags: "readonly",
+  keys: "1 RO access",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  complexity: "Without the count argument O(1), otherwise O(N) where N is the absolute value of the passed count.",
+  summary: "Get one or multiple random members from a set",
+  syntax: "key [count@2.6.0]",
+  history: ["2.6.0 Added the optional `count` argument."],
+  tips: "nondeterministic_output",
+  run(c) {
+    const { args: a, reply } = c;
+    if (a.argc > 3) return reply.error(SYNTAX);
+    if (a.argc === 3) return replyRandomMembers(c);
+    const ref = c.readTyped(1, Type.SET);
+    if (ref < 0) return;
+    if (ref === 0) return reply.null();
+    set.open(c.db, ref).random(c.engine.keyspace.random);
+    replyText(c, set.member);
+  },
+});
+
+export const srem = command({
+  name: "srem",
+  arity: -3,
+  flags: "write fast",
+  keys: "1 RW delete",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  complexity: "O(N) where N is the number of members to be removed.",
+  summary: "Remove one or more members from a set",
+  syntax: "key member [member ...]",
+  history: ["2.4.0 Accepts multiple `member` arguments."],
+  run(c) {
+    const { args: a, db } = c;
+    const ref = c.writeTyped(1, Type.SET);
+    if (ref < 0) return;
+    if (ref === 0) return c.reply.int(0);
+    set.open(db, ref);
+    let removed = 0;
+    let emptied = false;
+    for (let i = 2; i < a.argc && !emptied; i++) {
+      if (!set.remove(a.buf, a.off[i], a.len[i])) continue;
+      removed++;
+      emptied = set.count === 0;
+    }
+    if (removed > 0) {
+      if (emptied) db.remove(set.ref);
+      db.changed(a, 1, SREM, removed);
+      if (emptied) db.notify(a, 1, DEL);
+    }
+    c.reply.int(removed);
+  },
+});
+
+export const sscan = command({
+  name: "sscan",
+  arity: -3,
+  flags: "readonly",
+  keys: "1 RO access",
+  acl: "set",
+  since: "2.8.0",
+  group: "set",
+  complexity:
+    "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection..",
+  summary: "Incrementally iterate Set elements",
+  syntax: "key cursor [MATCH pattern] [COUNT count]",
+  tips: "nondeterministic_output",
+  run(c) {
+    if (!parseScanCursor(c, scan, 2)) return;
+    const ref = c.readTyped(1, Type.SET);
+    if (ref < 0) return;
+    if (ref === 0) return c.reply.raw(NOTHING_TO_SCAN);
+    if (!parseScanOptions(c, scan, 3, false)) return;
+    replyScan(c, set.open(c.db, ref));
+  },
+});
+
+export const sunion = command({
+  name: "sunion",
+  arity: -2,
+  flags: "readonly",
+  keys: "1:-1 RO access",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  complexity: "O(N) where N is the total number of elements in all given sets.",
+  summary: "Add multiple sets",
+  syntax: "key [key ...]",
+  tips: "nondeterministic_output_order",
+  run(c) {
+    if (!openAll(c, 1, c.args.argc)) return;
+    union(c);
+    replyAll(c, result);
+    result.drop();
+  },
+});
+
+export const sunionstore = command({
+  name: "sunionstore",
+  arity: -3,
+  flags: "write denyoom",
+  acl: "set",
+  since: "1.0.0",
+  group: "set",
+  keys: ["1 OW update", "2:-1 RO access"],
+  complexity: "O(N) where N is the total number of elements in all given sets.",
+  summary: "Add multiple sets and store the resulting set in a key",
+  syntax: "destination key [key ...]",
+  run(c) {
+    if (!openAll(c, 2, c.args.argc)) return;
+    union(c);
+    storeResult(c, SUNIONSTORE);
+  },
+});
+
+export const commands: Command[] = [
+  sadd,
+  scard,
+  sdiff,
+  sdiffstore,
+  sinter,
+  sintercard,
+  sinterstore,
+  sismember,
+  smembers,
+  smismember,
+  smove,
+  spop,
+  srandmember,
+  srem,
+  sscan,
+  sunion,
+  sunionstore,
+];
+
+function replyText(c: Client, member: ListpackCursor): void {
+  member.asText();
+  c.reply.bulk(member.buf, member.off, member.len);
+}
+
+function bytesOf(member: ListpackCursor): Uint8Array {
+  return member.buf.slice(member.off, member.off + member.len);
+}
+
+function replyAll(c: Client, members: SetView): void {
+  c.reply.set(members.count);
+  for (members.rewind(); members.next();) replyText(c, members.member);
+}
+
+// ---- Random members --------------------------------------------------------------------------------------------------------------
+
+/** SPOP with a count. */
+function popMany(c: Client): void {
+  const { args: a, db, reply } = c;
+  const { keyspace, propagation } = c.engine;
+  const count = a.int(2);
+  if (!(count >= 0)) return reply.error(NOT_POSITIVE);
+  const ref = c.writeTyped(1, Type.SET);
+  if (ref < 0) return;
+  if (ref === 0 || count === 0) return reply.set(0);
+  const size = set.open(db, ref).count;
+  if (count >= size) {
+    // Redis reads the set by way of SUNION, which counts as a hit of its own.
+    keyspace.hits++;
+    replyAll(c, set);
+    db.remove(set.ref);
+    db.changed(a, 1, SPOP, size);
+    db.notify(a, 1, DEL);
+    if (propagation.active) propagation.rewrite("DEL", a.bytes(1));
+    return;
+  }
+  reply.set(count);
+  const key = propagation.active ? a.bytes(1) : null;
+  if ((size - count) * 5 > count) {
+    for (let i = 0; i < count; i++) {
+      set.random(keyspace.random);
+      replyText(c, set.member);
+      if (key !== null) propagation.also(db.index, "SREM", key, bytesOf(set.member));
+      set.removeMember();
+    }
+  } else {
+    // Few will stay: they become a set of their own.
+    result.limits = c.engine.config.values;
+    result.create(keyspace);
+    draw.start(count, size);
+    for (set.rewind(); set.next();) {
+      if (!draw.next(keyspace.random)) {
+        result.addMemberOf(set);
+        continue;
+      }
+      replyText(c, set.member);
+      if (key !== null) propagation.also(db.index, "SREM", key, bytesOf(set.member));
+    }
+    result.replace(db, set.ref);
+  }
+  propagation.suppress();
+  db.changed(a, 1, SPOP, count);
+}
+
+/** SRANDMEMBER with a count; a negative one draws with replacement. */
+function replyRandomMembers(c: Client): void {
+  const { reply } = c;
+  const { random } = c.engine.keyspace;
+  const count = randomCount(c, 2);
+  if (count !== count) return;
+  const ref = c.readTyped(1, Type.SET);
+  if (ref < 0) return;
+  if (ref === 0 || count === 0) return reply.array(0);
+  const size = set.open(c.db, ref).count;
+  const drawn = count < 0 ? -count : Math.min(count, size);
+  const mark = reply.at;
+  reply.array(drawn);
+  if (count < 0 || count === 1) {
+    for (let i = 0; i < drawn && !isReplyTooLong(c, mark); i++) {
+      set.random(random);
+      replyText(c, set.member);
+    }
+  } else if (drawsOneByOne(drawn, size)) {
+    const places = new Set<number>();
+    while (places.size < drawn) {
+      const place = set.random(random);
+      if (places.has(place)) continue;
+      places.add(place);
+      replyText(c, set.member);
+    }
+  } else {
+    draw.start(drawn, size);
+    for (set.rewind(); set.next();) if (draw.next(random)) replyText(c, set.member);
+  }
+}
+
+// ---- Several sets ----------------------------------------------------------------------------------------------------------------
+
+/** Binds `views` to the sets named by the arguments `from` … `to - 1`; false when one is something else, which has been replied. */
+function openAll(c: Client, from: number, to: number): boolean {
+  refs.length = 0;
+  for (let i = from; i < to; i++) {
+    const ref = c.readTyped(i, Type.SET);
+    if (ref < 0) return false;
+    if (views.length === refs.length) views.push(new SetView());
+    if (ref !== 0) views[refs.length].open(c.db, ref);
+    refs.push(ref);
+  }
+  return true;
+}
+
+/** Sorts the open sets by size, without those that were named twice; returns their number, 0 when one of them is empty. */
+function smallestFirst(): number {
+  let sets = 0;
+  for (let i = 0; i < refs.length; i++) {
+    if (refs[i] === 0) return 0;
+    if (refs.indexOf(refs[i]) < i) continue;
+    const view = views[i];
+    let place = sets++;
+    for (let k = i; k > place; k--) views[k] = views[k - 1];
+    for (; place > 0 && views[place - 1].count > view.count; place--) views[place] = views[place - 1];
+    views[place] = view;
+  }
+  return sets;
+}
+
+/** Whether the current member of the first set is in all others. */
+function isInAll(sets: number): boolean {
+  for (let i = 1; i < sets; i++) if (!views[i].hasMemberOf(views[0])) return false;
+  return true;
+}
+
+/** SINTER. */
+function intersection(c: Client): void {
+  const { reply } = c;
+  const sets = smallestFirst();
+  if (sets === 0) return reply.set(0);
+  const first = views[0];
+  if (sets === 1) return replyAll(c, first);
+  const mark = reply.defer();
+  let count = 0;
+  for (first.rewind(); first.next();) {
+    if (!isInAll(sets)) continue;
+    replyText(c, first.member);
+    count++;
+  }
+  reply.endSet(mark, count);
+}
+
+/** Makes `result` the union of the open sets. */
+function union(c: Client): void {
+  beginResult(c);
+  for (let i = 0; i < refs.length; i++) {
+    if (refs[i] === 0) continue;
+    for (views[i].rewind(); views[i].next();) result.addMemberOf(views[i]);
+  }
+}
+
+/** SDIFF, and SDIFFSTORE to the key at `destination` unless that is 0. */
+function difference(c: Client, destination: number): void {
+  const { reply } = c;
+  const first = views[0];
+  let perMember = 0;
+  let all = 0;
+  let nothing = refs[0] === 0;
+  for (let i = 0; i < refs.length && !nothing; i++) {
+    if (refs[i] === 0) continue;
+    nothing = i > 0 && refs[i] === refs[0];
+    perMember += first.count;
+    all += views[i].count;
+  }
+  if (nothing) {
+    if (destination === 0) return reply.set(0);
+    beginResult(c);
+    return storeResult(c, SDIFFSTORE);
+  }
+  // Looking every member of the first set up in all others stops early; taking all others out of a copy does not.
+  if (perMember / 2 > all) {
+    beginResult(c);
+    for (first.rewind(); first.next();) result.addMemberOf(first);
+    for (let i = 1; i < refs.length && result.count > 0; i++) {
+      if (refs[i] === 0) continue;
+      for (views[i].rewind(); views[i].next();) result.removeMemberOf(views[i]);
+    }
+    if (destination !== 0) return storeResult(c, SDIFFSTORE);
+    replyAll(c, result);
+    return result.drop();
+  }
+  if (destination !== 0) {
+    beginResult(c);
+    for (first.rewind(); first.next();) if (isInNoOther()) result.addMemberOf(first);
+    return storeResult(c, SDIFFSTORE);
+  }
+  const mark = reply.defer();
+  let count = 0;
+  for (first.rewind(); first.next();) {
+    if (!isInNoOther()) continue;
+    replyText(c, first.member);
+    count++;
+  }
+  reply.endSet(mark, count);
+}
+
+/** Whether the current member of the first set is in none of the others. */
+function isInNoOther(): boolean {
+  for (let i = 1; i < refs.length; i++) if (refs[i] !== 0 && views[i].hasMemberOf(views[0])) return false;
+  return true;
+}
+
+function beginResult(c: Client): void {
+  result.limits = c.engine.config.values;
+  result.create(c.engine.keyspace);
+}
+
+/** Makes `result` the value of argument 1's key, whatever that was, and replies with its size; an empty one deletes the key. */
+function storeResult(c: Client, event: KeyEvent): void {
+  const { args: a, db, reply } = c;
+  const { count } = result;
+  if (count === 0) {
+    result.drop();
+    reply.int(0);
+    if (db.delete(a, 1)) db.changed(a, 1, DEL);
+    return;
+  }
+  const ref = db.lookupWrite(a, 1);
+  if (ref === 0) result.store(db, a, 1);
+  else result.replace(db, db.retype(ref, Type.SET));
+  reply.int(count);
+  db.changed(a, 1, event);
+}
+
+/** A blob is returned whole, a table from the cursor on. */
+function replyScan(c: Client, all: SetView): void {
+  const { reply } = c;
+  let written = 0;
+  let mark: number;
+  reply.array(2);
+  if (all.table === null) {
+    reply.bulkInt(0);
+    mark = reply.defer();
+    for (all.rewind(); all.next();) written += replyIfMatching(c);
+  } else {
+    const records = scanRecords(all.table.dict, scan);
+    reply.bulkInt(scan.cursor);
+    mark = reply.defer();
+    for (let i = 0; i < records.length; i++) {
+      all.load(records[i]);
+      written += replyIfMatching(c);
+    }
+  }
+  reply.endArray(mark, written);
+}
+
+/** Replies with the current member if it passes MATCH; returns the number of replies. */
+function replyIfMatching(c: Client): number {
+  const { member } = set;
+  member.asText();
+  if (!scanMatches(c, scan, member.buf, member.off, member.len)) return 0;
+  replyText(c, member);
+  return 1;
+}
