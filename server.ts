@@ -68,4 +68,10 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 log.warning("Server initialized");
+try {
+  await server.load();
+} catch (error) {
+  log.warning(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+}
 log.notice("Ready to accept connections");

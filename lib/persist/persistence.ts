@@ -1,15 +1,313 @@
-/** Persistence: the state that INFO persistence and LASTSAVE show. */
+/**
+ * Persistence: when snapshots are taken, where they go, and what INFO persistence and LASTSAVE tell of it.
+ *
+ * At most one snapshot is under way at a time, be it for BGSAVE, for an AOF rewrite or for replicas: `background` says which. The RDB
+ * part of the start (`load`) leaves the server answering -LOADING meanwhile.
+ *
+ * Log lines, replies and the rules of save points are those of Redis 7.0 (rdb.c, serverCron).
+ */
 
+import { Deny } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
+import { hostPath } from "../config/config.ts";
+import type { PlatformError } from "../platform/platform.ts";
+import { MISCONF_RDB } from "../resp/errors.ts";
+import { CorruptData } from "./rdb_reader.ts";
+import { LoadError, type LoadOptions, loadRdb, RdbFileSink } from "./rdb_file.ts";
+import { Snapshot } from "./snapshot.ts";
+
+/** Milliseconds between two tries of a save that fails. */
+const RETRY_AFTER = 5000;
+
+export type Background = "none" | "rdb" | "aof" | "replicas";
+
+export interface LoadingState {
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly totalBytes: number;
+  loadedBytes: number;
+}
 
 export class Persistence {
   /** Seconds since 1970 of the last successful save. */
   lastSave: number;
+  lastSaveOk = true;
+  /** Seconds, -1 before the first. */
+  lastSaveDuration = -1;
+  saves = 0;
+  background: Background = "none";
+  /** Milliseconds since 1970 at which `background` began. */
+  backgroundStart = 0;
+  snapshot: Snapshot | null = null;
+  saveScheduled = false;
+  loading: LoadingState | null = null;
+  keysLoaded = 0;
+  keysExpired = 0;
+  /** DEBUG SET-SKIP-CHECKSUM-VALIDATION. */
+  skipChecksum = false;
+  /** Function libraries of the file that was loaded, kept for the next one. */
+  functions: Uint8Array[] = [];
+  #lastTry = 0;
+  #dirtyAtStart = 0;
+  #sink: RdbFileSink | null = null;
 
   constructor(readonly engine: Engine) {
     this.lastSave = Math.floor(engine.keyspace.now / 1000);
   }
 
-  /** Called by the cron: save points. */
-  cron(): void {}
+  /** Absolute path of a file in `dir`. */
+  path(name: string): string {
+    const dir = this.engine.config.get(["dir"])[0][1];
+    return hostPath(`${dir}/${name}`);
+  }
+
+  get #target(): string {
+    return this.path(this.engine.config.values.dbfilename);
+  }
+
+  get #temporary(): string {
+    return this.path(`temp-${this.engine.platform.process.id}.rdb`);
+  }
+
+  // ---- Saving ------------------------------------------------------------------------------------------------------------------
+
+  #aux(): (readonly [string, string])[] {
+    return [...this.engine.replication.saveInfo(), ["aof-base", "0"]];
+  }
+
+  /** SAVE: everything at once, nobody is served meanwhile. False when it failed, which has been logged. */
+  save(): boolean {
+    this.cancelBackground();
+    const { engine } = this;
+    let sink: RdbFileSink;
+    try {
+      sink = new RdbFileSink(engine, this.#temporary, true);
+    } catch (error) {
+      this.#logOpenFailure(error as PlatformError);
+      return false;
+    }
+    const dirty = engine.keyspace.dirty;
+    new Snapshot(engine, [sink], { aux: this.#aux(), functions: this.functions }, () => {}).finish();
+    try {
+      sink.finishNow();
+      this.#install();
+    } catch (error) {
+      engine.log.warning(`Write error saving DB on disk: ${(error as PlatformError).message}`);
+      sink.remove();
+      return false;
+    }
+    engine.log.notice("DB saved on disk");
+    this.#succeeded(dirty);
+    return true;
+  }
+
+  /** BGSAVE. False when the temporary file cannot be made, which has been logged. */
+  startSave(): boolean {
+    const { engine } = this;
+    this.saveScheduled = false;
+    this.#lastTry = engine.keyspace.now;
+    this.#dirtyAtStart = engine.keyspace.dirty;
+    let sink: RdbFileSink;
+    try {
+      sink = new RdbFileSink(engine, this.#temporary, false);
+    } catch (error) {
+      this.#logOpenFailure(error as PlatformError);
+      this.#failed();
+      return false;
+    }
+    this.#sink = sink;
+    engine.log.notice(`Background saving started by pid ${engine.platform.process.id}`);
+    this.begin("rdb", [sink], () => void this.#finishSave(sink));
+    return true;
+  }
+
+  /** Begins a snapshot; `onEnd` is called when all bytes were given to the sinks. */
+  begin(background: Background, sinks: RdbFileSink[], onEnd: () => void): void {
+    this.background = background;
+    this.backgroundStart = this.engine.platform.clock.now();
+    const snapshot = new Snapshot(this.engine, sinks, {
+      aux: background === "aof" ? [["aof-base", "1"]] : this.#aux(),
+      functions: this.functions,
+    }, () => {
+      this.snapshot = null;
+      onEnd();
+    });
+    this.snapshot = snapshot;
+    for (const sink of sinks) sink.onRoom = () => snapshot.go();
+    snapshot.go();
+  }
+
+  async #finishSave(sink: RdbFileSink): Promise<void> {
+    const { engine } = this;
+    try {
+      await sink.finish();
+      if (this.#sink !== sink) return sink.remove();
+      this.#install();
+    } catch (error) {
+      if (this.#sink !== sink) return;
+      engine.log.warning(`Write error saving DB on disk: ${(error as PlatformError).message}`);
+      engine.log.warning("Background saving error");
+      this.#sink = null;
+      this.background = "none";
+      this.#failed();
+      return;
+    }
+    this.#sink = null;
+    this.background = "none";
+    engine.log.notice("DB saved on disk");
+    this.lastSaveDuration = Math.floor((engine.platform.clock.now() - this.backgroundStart) / 1000);
+    engine.log.notice("Background saving terminated with success");
+    this.#succeeded(this.#dirtyAtStart);
+  }
+
+  /** The finished temporary file takes the name. */
+  #install(): void {
+    const { files } = this.engine.platform;
+    files.rename(this.#temporary, this.#target);
+    files.syncDirectory(this.path("."));
+  }
+
+  #succeeded(dirtySaved: number): void {
+    const { engine } = this;
+    engine.keyspace.dirty -= dirtySaved;
+    this.lastSave = Math.floor(engine.platform.clock.now() / 1000);
+    this.lastSaveOk = true;
+    this.saves++;
+    this.updateWriteError();
+  }
+
+  #failed(): void {
+    this.lastSaveOk = false;
+    this.updateWriteError();
+  }
+
+  #logOpenFailure(error: PlatformError): void {
+    const dir = this.engine.config.get(["dir"])[0][1];
+    this.engine.log.warning(
+      `Failed opening the temp RDB file temp-${this.engine.platform.process.id}.rdb (in server root dir ${dir}) for saving: ${error.message}`,
+    );
+  }
+
+  /** Gives a snapshot up that is under way (FLUSHALL, SHUTDOWN, SAVE): its file never gets the name. */
+  cancelBackground(): void {
+    const { snapshot } = this;
+    if (this.background === "rdb") {
+      this.engine.log.notice("Background saving terminated by signal 10");
+      this.#sink = null;
+      this.background = "none";
+    }
+    if (snapshot === null) return;
+    snapshot.abandon();
+    snapshot.finish();
+  }
+
+  /** Whether writes have to be refused because the last save failed. */
+  updateWriteError(): void {
+    const { engine } = this;
+    const { stopWritesOnBgsaveError, save } = engine.config.values;
+    const refuse = !this.lastSaveOk && stopWritesOnBgsaveError && save.length > 0;
+    engine.diskError = refuse ? MISCONF_RDB : null;
+    engine.updateWriteDeny();
+  }
+
+  /** Called by the cron: save points, and what was scheduled. */
+  cron(): void {
+    if (this.background !== "none" || this.snapshot !== null || this.loading !== null) return;
+    const { keyspace, config, log } = this.engine;
+    const mayTry = this.lastSaveOk || keyspace.now - this.#lastTry > RETRY_AFTER;
+    if (this.saveScheduled && mayTry) {
+      this.startSave();
+      return;
+    }
+    for (const { seconds, changes } of config.values.save) {
+      if (keyspace.dirty < changes || Math.floor(keyspace.now / 1000) - this.lastSave <= seconds || !mayTry) continue;
+      log.notice(`${changes} changes in ${seconds} seconds. Saving...`);
+      this.startSave();
+      return;
+    }
+  }
+
+  // ---- Loading -----------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Loads the data set at the start. Rejects with an Error whose message is to be logged as the reason for the end; the parts
+   * of a message that Redis logs before have been logged.
+   */
+  async load(): Promise<void> {
+    const { engine } = this;
+    const path = this.#target;
+    if (engine.platform.files.stat(path) === null) return;
+    const start = engine.platform.clock.monotonic();
+    await this.loadFile(path, { keepExpired: false });
+    const seconds = (engine.platform.clock.monotonic() - start) / 1000;
+    engine.log.notice(`DB loaded from disk: ${seconds.toFixed(3)} seconds`);
+  }
+
+  /** Loads one RDB file into the databases, in slices. Rejects as `load` does. */
+  async loadFile(path: string, options: LoadOptions): Promise<void> {
+    const { engine } = this;
+    const { clock, files } = engine.platform;
+    let file;
+    try {
+      file = files.open(path, "r");
+    } catch (error) {
+      throw new Error(`Fatal error loading the DB: ${(error as PlatformError).message}. Exiting.`);
+    }
+    const size = file.size();
+    this.beginLoading(size);
+    const interval = engine.config.values.loadingProcessEventsIntervalBytes;
+    let next = interval;
+    try {
+      const { info } = await loadRdb(engine, file, size, options, (offset) => {
+        const delay = engine.config.values.keyLoadDelay;
+        if (delay !== 0) {
+          return new Promise((resolve) => clock.after(Math.max(1, Math.abs(delay) / 1000), () => resolve()));
+        }
+        if (offset < next) return null;
+        next = offset + interval;
+        this.loading!.loadedBytes = offset;
+        return new Promise((resolve) => clock.soon(() => resolve()));
+      });
+      this.#report(info.aux);
+      this.functions = info.functions;
+      this.keysLoaded = info.loaded;
+      this.keysExpired = info.expired;
+      const empty = info.emptySkipped > 0 ? `, empty keys skipped: ${info.emptySkipped}` : "";
+      engine.log.notice(`Done loading RDB, keys loaded: ${info.loaded}, keys expired: ${info.expired}${empty}.`);
+    } catch (error) {
+      if (error instanceof LoadError) throw new Error(error.message);
+      if (!(error instanceof CorruptData)) throw error;
+      engine.log.warning("Short read or OOM loading DB. Unrecoverable error, aborting now.");
+      throw new Error(`Internal error in RDB reading offset ${error.offset}: ${error.message}`);
+    } finally {
+      file.close();
+      this.endLoading();
+    }
+  }
+
+  #report(aux: ReadonlyMap<string, string>): void {
+    const { log, platform } = this.engine;
+    for (const [name, value] of aux) {
+      if (name.startsWith("%")) log.notice(`RDB '${name}': ${value}`);
+      else if (name === "redis-ver") log.notice(`Loading RDB produced by version ${value}`);
+      else if (name === "ctime") {
+        log.notice(`RDB age ${Math.max(0, Math.floor(platform.clock.now() / 1000) - Number(value))} seconds`);
+      } else if (name === "used-mem") {
+        log.notice(`RDB memory usage when created ${(Number(value) / 1048576).toFixed(2)} Mb`);
+      } else if (name === "aof-base" && value !== "0") log.notice("RDB is base AOF");
+    }
+    this.engine.replication.loadedInfo(aux);
+  }
+
+  beginLoading(totalBytes: number): void {
+    this.loading = { startedAt: this.engine.platform.clock.now(), totalBytes, loadedBytes: 0 };
+    this.engine.deny |= Deny.LOADING;
+    this.engine.updateExpiry();
+  }
+
+  endLoading(): void {
+    this.loading = null;
+    this.engine.deny &= ~Deny.LOADING;
+    this.engine.updateExpiry();
+  }
 }

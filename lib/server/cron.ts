@@ -11,6 +11,8 @@ import type { Server } from "./server.ts";
 
 /** Milliseconds. */
 const SLICE = 1;
+/** Buckets that a table which a snapshot had frozen catches up with at each tick. */
+const SETTLE = 4096;
 
 export class Cron {
   #timer: unknown = null;
@@ -44,6 +46,7 @@ export class Cron {
     if (engine.paused && keyspace.now >= engine.pauseUntil) engine.unpause();
     engine.stats.peakMemory = Math.max(engine.stats.peakMemory, keyspace.usedMemory);
     this.wake();
+    for (const db of keyspace.databases) db.dict.settle(SETTLE);
     engine.observation.sample();
     engine.persistence.cron();
     engine.replication.cron();

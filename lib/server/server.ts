@@ -140,6 +140,11 @@ export class Server implements ServerControl {
     this.cron.start();
   }
 
+  /** Loads the data set; commands are answered with -LOADING meanwhile. Rejects with the reason why it cannot. */
+  load(): Promise<void> {
+    return this.engine.persistence.load();
+  }
+
   /** Listens on the addresses of `bind`: those with a '-' in front may be missing on this machine. */
   async listenTcp(port: number, bind: readonly string[]): Promise<Listener[]> {
     const listeners: Listener[] = [];
@@ -219,8 +224,17 @@ export class Server implements ServerControl {
 
   // ---- The end -----------------------------------------------------------------------------------------------------------------
 
-  shutdown(_options: { save: "default" | "yes" | "no"; now: boolean; force: boolean }): string | null {
+  shutdown(options: { save: "default" | "yes" | "no"; now: boolean; force: boolean }): string | null {
+    const { persistence } = this.engine;
     this.log.warning("User requested shutdown...");
+    persistence.cancelBackground();
+    if (options.save === "yes" || (options.save === "default" && this.config.values.save.length > 0)) {
+      this.log.notice("Saving the final RDB snapshot before exiting.");
+      if (!persistence.save() && !options.force) {
+        this.log.warning("Error trying to save the DB, can't exit.");
+        return "Errors trying to SHUTDOWN. Check logs.";
+      }
+    }
     this.log.warning("Redis is now ready to exit, bye bye...");
     this.stop();
     this.onEnd();

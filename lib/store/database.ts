@@ -614,13 +614,13 @@ export class Database {
 
   /** Starts empty; the old content is freed in slices. */
   abandon(): void {
-    this.keyspace.graveyard.push(
-      new Remains(this.keyspace, this.dict, (ref) => {
-        this.#freeValue(ref);
-        this.dict.freeKey(ref);
-        this.#slab.free(ref);
-      }),
-    );
+    const { keyspace, dict } = this;
+    const remains = new Remains(dict, (ref) => {
+      this.#freeValue(ref);
+      dict.freeKey(ref);
+      this.#slab.free(ref);
+    });
+    (keyspace.barrier === null ? keyspace.graveyard : keyspace.kept).push(remains);
     this.dict = new Dict(this.#slab, KEY_AT, this.keyspace.seed);
     this.deadlines = new Deadlines(this);
   }
@@ -657,7 +657,7 @@ function keySize(word: number): number {
 /** The content of a database that was flushed while others were not. */
 class Remains implements Collection {
   #bucket: number;
-  constructor(readonly keyspace: Keyspace, readonly dict: Dict, readonly free: (ref: number) => void) {
+  constructor(readonly dict: Dict, readonly free: (ref: number) => void) {
     this.#bucket = dict.buckets;
   }
   get count(): number {

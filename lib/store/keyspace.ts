@@ -60,8 +60,6 @@ export interface KeyspaceObserver {
  */
 export interface Barrier {
   beforeChange(db: Database, ref: number): void;
-  /** The database is about to lose all its records; true to keep them, they are released by `Keyspace.bury` later. */
-  beforeFlush(db: Database): void;
 }
 
 /** Collections with more elements than this are freed in slices. */
@@ -93,6 +91,8 @@ export class Keyspace {
   evictedKeys = 0;
   lazyFreed = 0;
   graveyard: Collection[] = [];
+  /** What was flushed during a snapshot, which still has to read it. */
+  kept: Collection[] = [];
   /** Names a key for the observer that is not an argument of the current command. */
   readonly keyArgs = new Args();
 
@@ -154,7 +154,6 @@ export class Keyspace {
   flush(db: Database): number {
     const keys = db.dict.count;
     if (keys === 0) return 0;
-    this.barrier?.beforeFlush(db);
     if (keys === this.keys && this.barrier === null) {
       this.#dropAll();
     } else {
@@ -177,6 +176,13 @@ export class Keyspace {
     this.graveyard = [];
     for (const db of this.databases) db.forget();
     this.slab.reset();
+  }
+
+  /** The snapshot that was the barrier has ended. */
+  endBarrier(): void {
+    this.barrier = null;
+    this.graveyard.push(...this.kept);
+    this.kept = [];
   }
 
   /** Deletes keys whose deadline has passed until the clock shows `until`; true when there are more. */
