@@ -148,6 +148,11 @@ export class Client {
     }
   }
 
+  /** The next message of either kind, in the order of arrival: what SUBSCRIBE is confirmed with is a push in RESP3. */
+  async readAny(): Promise<Reply> {
+    return this.pushes.shift() ?? await this.#next();
+  }
+
   /** The next push message, `{ push: […] }`, waiting for one if none has come yet. */
   async nextPush(): Promise<Reply> {
     const early = this.pushes.shift();

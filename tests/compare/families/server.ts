@@ -1,0 +1,72 @@
+/** Connection and server commands whose replies do not depend on the process: mostly their syntax and errors. */
+
+import type { Family } from "../family.ts";
+
+export const server: Family = {
+  name: "server",
+  weight: 2,
+  rows: [
+    ["PING", 4, (d) => d.maybe(0.5, d.value())],
+    ["ECHO", 3, (d) => [d.value()]],
+    ["SELECT", 2, (d) => [d.pick([0, 0, 0, "x", 16, -1, "9223372036854775808", ""])], "none"],
+    ["DBSIZE", 2, () => []],
+    ["SWAPDB", 1, (d) => [d.pick([1, 2, 16, "x"]), d.pick([1, 2, -1, "x"])], "none"],
+    ["FLUSHDB", 0.1, (d) => d.maybe(0.5, d.pick(["ASYNC", "SYNC", "NOPE"]))],
+    ["TIME", 1, () => []],
+    ["LASTSAVE", 1, () => []],
+    ["AUTH", 1, (d) => d.either(["wrong"], ["default", "x"], ["nobody", "x"], ["a", "b", "c"])],
+    ["HELLO", 1, (d) => d.either(["4"], ["x"], ["1"], ["2", "AUTH"], ["2", "NOPE"], ["3", "SETNAME", "a b"])],
+    ["CLIENT", 4, (d) =>
+      d.either(
+        ["GETNAME"],
+        ["SETNAME", d.pick(["me", "", "a b", "\n"])],
+        ["ID"],
+        ["HELP"],
+        ["NOPE"],
+        ["KILL"],
+        ["KILL", "127.0.0.1:1"],
+        ["KILL", "ID", d.pick(["x", "0", "999999999"])],
+        ["KILL", "TYPE", d.pick(["nope", "pubsub"])],
+        ["LIST", "TYPE", "nope"],
+        ["LIST", "ID", "x"],
+        ["UNBLOCK", d.pick(["x", "999999999"])],
+        ["UNBLOCK", "999999999", d.pick(["TIMEOUT", "ERROR", "NOPE"])],
+        ["NO-EVICT", d.pick(["on", "off", "nope"])],
+        ["GETREDIR"],
+        ["TRACKINGINFO"],
+        ["PAUSE", "x"],
+        ["REPLY", d.pick(["ON", "NOPE"])],
+      ), "none"],
+    ["OBJECT", 1, (d) => d.either(["HELP"], ["ENCODING"], ["NOPE"])],
+    ["CONFIG", 3, (d) =>
+      d.either(
+        ["GET", d.pick(["maxclients", "hz", "hash-max-*", "nope", "appendonly", "s*-entries", "save"])],
+        ["GET", "hz", "timeout"],
+        ["SET", d.pick(["hz", "nope", "maxmemory", "appendfsync", "port", "timeout"]), d.pick(["x", "", "-1"])],
+        ["SET", "hz"],
+        ["HELP"],
+        ["NOPE"],
+      ), "none"],
+    ["COMMAND", 3, (d) =>
+      d.either(
+        ["INFO", d.pick(["get", "SET", "nope", "config|get", "bitfield", "object"])],
+        ["GETKEYS", "GET", "a"],
+        ["GETKEYS", "MSET", "a", "1", "b", "2"],
+        ["GETKEYS", "BITOP", "AND", "d", "a", "b"],
+        ["GETKEYS", "PING"],
+        ["GETKEYS", "GET"],
+        ["GETKEYSANDFLAGS", "SET", "a", "b"],
+        ["LIST", "FILTERBY", "NOPE", "x"],
+        ["HELP"],
+        ["NOPE"],
+      ), "none"],
+    ["SLOWLOG", 1, (d) => d.either(["HELP"], ["NOPE"], ["GET", "-2"], ["GET", "x"])],
+    ["LATENCY", 1, (d) => d.either(["HELP"], ["NOPE"], ["HISTORY", "none"], ["LATEST"], ["DOCTOR"])],
+    ["MEMORY", 1, (d) => d.either(["HELP"], ["NOPE"], ["USAGE", "none:9"])],
+    ["DEBUG", 1, (d) => d.either(["NOPE"], ["OBJECT", "none:9"], ["STRINGMATCH-LEN", "10", "a*"])],
+    ["ACL", 1, (d) => d.either(["WHOAMI"], ["NOPE"])],
+    ["FUNCTION", 0.5, (d) => d.either(["NOPE"], ["LIST"])],
+    ["NOSUCHCOMMAND", 1, (d) => d.some(0, 4, () => d.value())],
+    ["GET", 1, (d) => d.some(0, 4, () => "x").filter((_, i) => i !== 0)],
+  ],
+};
