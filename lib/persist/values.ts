@@ -8,10 +8,14 @@ import type { Database } from "../store/database.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
 import type { LooseValue, ValueCodec, ValueContext } from "./value_codec.ts";
+import { hashCodec } from "./value_hash.ts";
+import { setCodec } from "./value_set.ts";
 import { stringCodec } from "./value_string.ts";
 
 const CODECS: readonly ValueCodec[] = [
   stringCodec,
+  setCodec,
+  hashCodec,
 ];
 
 const byType: (ValueCodec | undefined)[] = [];

@@ -226,12 +226,18 @@ export class HashView {
 
   /** Begins an empty hash that is in no database. */
   create(home: TableHome): this {
+    const blob = new HeapBlob();
+    listpack.create(blob);
+    return this.createFrom(home, blob);
+  }
+
+  /** Binds to a hash that is in no database: the listpack in `blob`, which becomes the view's own. */
+  createFrom(home: TableHome, blob: Blob): this {
     this.#db = null;
     this.#home = home;
     this.#ref = 0;
     this.table = null;
-    this.#blob = new HeapBlob();
-    listpack.create(this.#blob);
+    this.#blob = blob;
     return this;
   }
 

@@ -118,12 +118,18 @@ export class SetView {
 
   /** Begins an empty set that is in no database. */
   create(home: TableHome): this {
+    const blob = new HeapBlob();
+    intset.create(blob);
+    return this.createFrom(home, blob);
+  }
+
+  /** Binds to a set that is in no database: the intset in `blob`, which becomes the view's own. */
+  createFrom(home: TableHome, blob: Blob): this {
     this.#db = null;
     this.#home = home;
     this.#ref = 0;
     this.table = null;
-    this.#blob = new HeapBlob();
-    intset.create(this.#blob);
+    this.#blob = blob;
     return this;
   }
 

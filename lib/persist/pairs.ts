@@ -1,0 +1,44 @@
+/**
+ * Listpacks of pairs (field and value of a hash, member and score of a sorted set) that come from outside. Beside being sound, their
+ * first elements must all differ: a key that is found twice would be counted twice and deleted once.
+ *
+ * The check runs for every small collection of a file that is loaded, so it takes time in proportion to the length and allocates
+ * nothing: a table of offsets, hashed by the server's seed.
+ */
+
+import { hashBytes } from "../bytes/hash.ts";
+import type { HashSeed } from "../store/dict.ts";
+import type { Blob } from "../store/types/blob.ts";
+import * as listpack from "../store/types/listpack.ts";
+import { ListpackCursor } from "../store/types/listpack.ts";
+
+const cursor = new ListpackCursor();
+/** Open addressing: offsets of elements that have been seen, 0 where there is none. */
+let slots = new Int32Array(1024);
+/** A table that one huge listpack has grown beyond this is not kept. */
+const KEEP_SLOTS = 65536;
+
+/** Whether the bytes are a sound listpack of pairs without a repeated first element. An empty one is. */
+export function arePairs(blob: Blob, seed: HashSeed): boolean {
+  if (!listpack.validate(blob.buf, blob.off, blob.len, true)) return false;
+  const elements = listpack.count(blob);
+  return elements % 2 === 0 && !hasRepeated(blob, elements >>> 1, seed);
+}
+
+function hasRepeated(blob: Blob, pairs: number, seed: HashSeed): boolean {
+  let size = 4;
+  while (size < pairs * 2) size *= 2;
+  if (size > slots.length || slots.length > KEEP_SLOTS) slots = new Int32Array(Math.max(size, 1024));
+  else slots.fill(0, 0, size);
+  for (let at = listpack.first(blob); at >= 0;) {
+    const value = listpack.readText(blob, at, cursor);
+    const { buf, off, len } = cursor;
+    let slot = hashBytes(buf, off, len, seed.k0, seed.k1) & (size - 1);
+    for (; slots[slot] !== 0; slot = (slot + 1) & (size - 1)) {
+      if (listpack.equals(blob, slots[slot], buf, off, len)) return true;
+    }
+    slots[slot] = at;
+    at = listpack.next(blob, value);
+  }
+  return false;
+}

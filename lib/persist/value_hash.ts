@@ -1,0 +1,142 @@
+/**
+ * Hashes as bytes: a listpack as it is, a table as its fields and values in turn. Files of older versions have small hashes as
+ * ziplists, or (before 2.6) as zipmaps:
+ *
+ *   zipmap     number of fields (u8, not relied on), then for each: length, field, length, unused bytes (u8), value, unused; 0xFF
+ *   length     u8, or 254 and u32 LE
+ */
+
+import type { Database } from "../store/database.ts";
+import { Kind, Type } from "../store/record.ts";
+import { HeapBlob } from "../store/types/blob.ts";
+import { HashView } from "../store/types/hash.ts";
+import { ListpackCursor } from "../store/types/listpack.ts";
+import { arePairs } from "./pairs.ts";
+import type { RdbReader } from "./rdb_reader.ts";
+import type { RdbWriter } from "./rdb_writer.ts";
+import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
+import { ZiplistReader } from "./ziplist.ts";
+
+const ZIPMAP_END = 255;
+const ZIPMAP_LONG = 254;
+
+const hash = new HashView();
+const field = new ListpackCursor();
+const content = new ListpackCursor();
+/** Copy of a field while its value is read. */
+let fieldCopy = new Uint8Array(256);
+
+export const hashCodec: ValueCodec = {
+  type: Type.HASH,
+  rdbTypes: [RdbType.HASH, RdbType.HASH_ZIPMAP, RdbType.HASH_ZIPLIST, RdbType.HASH_LISTPACK],
+
+  rdbType(db: Database, ref: number): number {
+    return db.kind(ref) === Kind.OBJECT ? RdbType.HASH : RdbType.HASH_LISTPACK;
+  },
+
+  write(db: Database, ref: number, out: RdbWriter): void {
+    if (db.kind(ref) !== Kind.OBJECT) {
+      return out.string(db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref));
+    }
+    hash.open(db, ref);
+    out.length(hash.count);
+    for (hash.rewind(); hash.next();) {
+      out.string(hash.field.buf, hash.field.off, hash.field.len);
+      out.string(hash.value.buf, hash.value.off, hash.value.len);
+    }
+  },
+
+  read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
+    hash.limits = context.config.values;
+    hash.create(context.keyspace);
+    try {
+      if (rdbType === RdbType.HASH) readPairs(input);
+      else {
+        input.string();
+        if (rdbType === RdbType.HASH_LISTPACK) readListpack(context, input);
+        else if (rdbType === RdbType.HASH_ZIPLIST) readZiplist(context, input);
+        else readZipmap(input);
+      }
+    } catch (error) {
+      hash.drop();
+      throw error;
+    }
+    if (hash.count === 0) return false;
+    if (hash.table !== null) value.setObject(Type.HASH, hash.table);
+    else value.setBytes(Type.HASH, hash.blob.buf, hash.blob.off, hash.blob.len);
+    return true;
+  },
+};
+
+function readPairs(input: RdbReader): void {
+  const count = input.length();
+  if (count > hash.limits.hashMaxListpackEntries) hash.convert();
+  for (let i = 0; i < count; i++) {
+    input.string();
+    const length = input.bytesLen;
+    if (fieldCopy.length < length) fieldCopy = new Uint8Array(length * 2);
+    fieldCopy.set(input.bytes.subarray(input.bytesOff, input.bytesOff + length));
+    input.string();
+    if (!hash.set(fieldCopy, 0, length, input.bytes, input.bytesOff, input.bytesLen)) failRepeated(input);
+  }
+}
+
+function readListpack(context: ValueContext, input: RdbReader): void {
+  const blob = HeapBlob.from(input.bytes, input.bytesOff, input.bytesLen);
+  if (!arePairs(blob, context.keyspace.seed)) input.fail("unsound listpack of a hash");
+  hash.createFrom(context.keyspace, blob);
+  if (hash.count > hash.limits.hashMaxListpackEntries) hash.convert();
+}
+
+function readZiplist(context: ValueContext, input: RdbReader): void {
+  // Only the number of fields decides what it becomes, as in Redis.
+  hash.limits = {
+    hashMaxListpackEntries: context.config.values.hashMaxListpackEntries,
+    hashMaxListpackValue: Infinity,
+  };
+  const list = new ZiplistReader(input);
+  while (list.next(field)) {
+    if (!list.next(content)) input.fail("field without a value");
+    field.asText();
+    content.asText();
+    if (!hash.set(field.buf, field.off, field.len, content.buf, content.off, content.len)) failRepeated(input);
+  }
+}
+
+function readZipmap(input: RdbReader): void {
+  const { bytes: buf } = input;
+  const end = input.bytesOff + input.bytesLen;
+  let at = input.bytesOff + 1;
+  const need = (count: number): void => {
+    if (count > end - at) input.fail("unsound zipmap");
+  };
+  const readLength = (): number => {
+    need(1);
+    const length = buf[at++];
+    if (length < ZIPMAP_LONG) return length;
+    if (length === ZIPMAP_END) input.fail("unsound zipmap");
+    need(4);
+    at += 4;
+    return (buf[at - 4] | (buf[at - 3] << 8) | (buf[at - 2] << 16) | (buf[at - 1] << 24)) >>> 0;
+  };
+  for (;;) {
+    need(1);
+    if (buf[at] === ZIPMAP_END) break;
+    const fieldLength = readLength();
+    const fieldAt = at;
+    need(fieldLength);
+    at += fieldLength;
+    const valueLength = readLength();
+    need(1);
+    const unused = buf[at++];
+    const valueAt = at;
+    need(valueLength + unused);
+    at += valueLength + unused;
+    if (!hash.set(buf, fieldAt, fieldLength, buf, valueAt, valueLength)) failRepeated(input);
+  }
+  if (at + 1 !== end) input.fail("unsound zipmap");
+}
+
+function failRepeated(input: RdbReader): never {
+  return input.fail("hash with a repeated field");
+}
