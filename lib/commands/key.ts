@@ -12,7 +12,7 @@ import { globMatch } from "../bytes/glob.ts";
 import { DB_INDEX, errorReply, NO_SUCH_KEY, NOT_INTEGER, SAME_OBJECT, SYNTAX } from "../resp/errors.ts";
 import type { Database } from "../store/database.ts";
 import { DEL, EventClass, keyEvent } from "../store/events.ts";
-import { type CopyableCollection, Kind, TYPE_NAMES } from "../store/record.ts";
+import { type CopyableCollection, Hint, Kind, Type, TYPE_NAMES } from "../store/record.ts";
 
 const STAR = 42;
 const DB = lower("db");
@@ -22,6 +22,7 @@ const RENAME_TO = keyEvent(EventClass.GENERIC, "rename_to");
 const MOVE_FROM = keyEvent(EventClass.GENERIC, "move_from");
 const MOVE_TO = keyEvent(EventClass.GENERIC, "move_to");
 const COPY_TO = keyEvent(EventClass.GENERIC, "copy_to");
+const NOT_INT32 = errorReply("ERR value is out of range, value must between -2147483648 and 2147483647");
 const MOVE_IN_CLUSTER = errorReply("ERR MOVE is not allowed in cluster mode");
 const COPY_IN_CLUSTER = errorReply("ERR Copying to another database is not allowed in cluster mode");
 
@@ -272,7 +273,8 @@ function moveKey(c: Client): void {
 function databaseArgument(c: Client, i: number): Database | null {
   const index = c.args.int(i);
   const { databases } = c.engine.keyspace;
-  if (!(index >= -0x80000000 && index <= 0x7fffffff)) c.reply.error(NOT_INTEGER);
+  if (Number.isNaN(index)) c.reply.error(NOT_INTEGER);
+  else if (index < -0x80000000 || index > 0x7fffffff) c.reply.error(NOT_INT32);
   else if (index < 0 || index >= databases.length) c.reply.error(DB_INDEX);
   else return databases[index];
   return null;
@@ -333,7 +335,8 @@ function copyValue(c: Client, ref: number, target: Database): number {
   const copied = target.add(a, 2, type, length);
   const off = db.valueOffset(ref);
   target.valueBuffer(copied).set(db.valueBuffer(ref).subarray(off, off + length), target.valueOffset(copied));
-  target.setHint(copied, db.hint(ref));
+  const hint = db.hint(ref);
+  if (type === Type.STRING) target.setHint(copied, hint === Hint.AUTO ? Hint.UNSHARED : hint);
   return copied;
 }
 

@@ -10,7 +10,7 @@ import type { Client } from "../engine/client.ts";
 import { replyHelp } from "../engine/help.ts";
 import { errorReply } from "../resp/errors.ts";
 import { encodingName } from "../store/encoding.ts";
-import { Type } from "../store/record.ts";
+import { Hint, Type } from "../store/record.ts";
 
 /** What REFCOUNT says of a shared value. */
 const SHARED = 0x7fffffff;
@@ -147,6 +147,7 @@ function findUntouched(c: Client): number {
 function isShared(c: Client, ref: number): boolean {
   const { db } = c;
   if (db.type(ref) !== Type.STRING || db.valueLength(ref) > MAX_SHARED_DIGITS) return false;
+  if (db.hint(ref) === Hint.UNSHARED) return false;
   if (db.valueBuffer(ref)[db.valueOffset(ref)] === MINUS) return false;
   const { maxmemory, maxmemoryPolicy } = c.engine.config.values;
   if (maxmemory !== 0 && /lru|lfu/.test(maxmemoryPolicy)) return false;

@@ -9,9 +9,12 @@ export class ErrorReply {
   readonly bytes: Uint8Array;
   readonly prefix: string;
 
-  /** `text` without the leading '-': "ERR syntax error". Line breaks, which would break the protocol, become blanks. */
+  /**
+   * `text` without the leading '-': "ERR syntax error". Line breaks, which would break the protocol, go at the end and become
+   * blanks elsewhere.
+   */
   constructor(readonly text: string) {
-    const line = text.replace(/[\r\n]/g, " ");
+    const line = text.replace(/[\r\n]+$/, "").replace(/[\r\n]/g, " ");
     this.prefix = line.split(" ", 1)[0];
     this.bytes = fromLatin1(`-${line}\r\n`);
   }

@@ -20,6 +20,6 @@ export function encodingName(db: Database, ref: number): string {
   const hint = db.hint(ref);
   if (hint === Hint.RAW) return "raw";
   const length = db.valueLength(ref);
-  if (hint === Hint.AUTO && isInt64(db.valueBuffer(ref), db.valueOffset(ref), length)) return "int";
+  if (hint !== Hint.EMBSTR && isInt64(db.valueBuffer(ref), db.valueOffset(ref), length)) return "int";
   return length <= EMBSTR_MAX ? "embstr" : "raw";
 }

@@ -38,6 +38,8 @@ export const Hint = {
   RAW: 1,
   /** Made by a command that does not try the integer encoding. */
   EMBSTR: 2,
+  /** As AUTO, but made by COPY: even a small integer is not one of those that Redis shares. */
+  UNSHARED: 3,
 } as const;
 
 /** A collection too large for a blob. */

@@ -85,6 +85,9 @@ function sortedDocs(docs: Reply): Reply {
   };
 }
 
+/** Commands that Redis does not have. */
+const OWN: ReadonlySet<string> = new Set(["undo"]);
+
 test("COMMAND INFO and COMMAND DOCS say the same as Redis about every command", async () => {
   if (!hasRedis()) return;
   await using redis = await startRedis();
@@ -93,6 +96,7 @@ test("COMMAND INFO and COMMAND DOCS say the same as Redis about every command", 
   const commands = await loadCommands();
   assert(commands.length > 0);
   for (const command of commands) {
+    if (OWN.has(command.name)) continue;
     const [info] = await client.ok("COMMAND", "INFO", command.name) as Reply[];
     assertEquals(sortedInfo(written(writeInfo, command)), sortedInfo(info), `COMMAND INFO ${command.name}`);
     const docs = await client.ok("COMMAND", "DOCS", command.name);
