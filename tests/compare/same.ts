@@ -34,6 +34,8 @@ const unordered: Compare = (a, b) => sameReply(sorted(a), sorted(b));
 const unorderedPairs: Compare = (a, b) => sameReply(sorted(inPairs(a)), sorted(inPairs(b)));
 const shape: Compare = (a, b) => sameShape(a, b);
 const seconds: Compare = (a, b) => near(a, b, SLACK_SECONDS);
+/** Seconds since the last access: 0 is a time too. */
+const idle: Compare = (a, b) => typeof a === "number" && typeof b === "number" && Math.abs(a - b) <= SLACK_SECONDS;
 const milliseconds: Compare = (a, b) => near(a, b, SLACK_SECONDS * 1000);
 
 /** What XINFO, XPENDING and HELLO tell about time, process and the radix tree's inside is left out. */
@@ -95,9 +97,10 @@ function sameSize(a: Reply, b: Reply): boolean {
   return size(a) === size(b) && size(a) >= 0;
 }
 
-/** Payloads of hash tables (the first byte is the type, 2: set, 4: hash) have their elements in any order, and so any checksum. */
+/** Payloads of hash tables (the first byte is the type, 2: set, 4: hash) have their elements in any order, those of streams (19) hold times of day. */
 const dump: Compare = (a, b) =>
-  typeof a === "string" && typeof b === "string" && a.length === b.length && a[0] === b[0] && "\x02\x04".includes(a[0]);
+  typeof a === "string" && typeof b === "string" && a.length === b.length && a[0] === b[0] &&
+  "\x02\x04\x13".includes(a[0]);
 
 /** Cursors differ, and with them how far one call gets; whole scans are compared by `keyspace.ts`. */
 const cursor: Compare = (a, b) =>
@@ -188,7 +191,7 @@ const comparisons = new Map<string, Compare>([
   ["PTTL", milliseconds],
   ["EXPIRETIME", seconds],
   ["PEXPIRETIME", milliseconds],
-  ["OBJECT IDLETIME", seconds],
+  ["OBJECT IDLETIME", idle],
   ["OBJECT FREQ", shape],
   ["MEMORY USAGE", shape],
   ["TIME", shape],
