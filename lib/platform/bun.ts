@@ -105,7 +105,8 @@ class BunConnection implements Connection {
   abort(): void {
     if (this.#gone) return;
     this.#closing = true;
-    this.#socket.terminate();
+    // Not `terminate`: a RST would also take back what the kernel has not sent yet.
+    this.#socket.close();
   }
 
   isOpen(): boolean {
@@ -196,11 +197,13 @@ function listenUnix(path: string, mode: number, accept: AcceptHandler): Listener
     socket: socketHandlers((socket) => openUnix(socket, name, accept)),
   });
   if (mode !== 0) setMode(path, mode);
+  let open = true;
   return {
     port: 0,
     close: () => {
+      if (open) removeSocket(path);
+      open = false;
       listener.stop(false);
-      removeSocket(path);
     },
   };
 }

@@ -243,18 +243,35 @@ function copy(from: Uint8Array, start: number, length: number, to: Uint8Array, a
   for (let i = 0; i < length; i++) to[at + i] = from[start + i];
 }
 
-class DenoListener implements Listener {
+/**
+ * A listening socket. Deno lets go of it only after the pending `accept` has been told, a little after `close`; whoever
+ * wants its address again waits for `allReleased`.
+ */
+class Door {
   readonly port: number;
-  readonly #close: () => void;
+  readonly #socket: Deno.Listener;
+  readonly #released: Promise<void>;
+  #open = true;
 
-  constructor(port: number, close: () => void) {
-    this.port = port;
-    this.#close = close;
+  constructor(socket: Deno.Listener, accepted: (socket: Deno.Conn) => void) {
+    this.#socket = socket;
+    this.port = (socket.addr as Partial<Deno.NetAddr>).port ?? 0;
+    this.#released = acceptAll(socket, accepted);
   }
 
   close(): void {
-    this.#close();
+    if (!this.#open) return;
+    this.#open = false;
+    releasing.add(this.#released);
+    this.#released.then(() => releasing.delete(this.#released));
+    this.#socket.close();
   }
+}
+
+const releasing = new Set<Promise<void>>();
+
+async function allReleased(): Promise<void> {
+  while (releasing.size > 0) await Promise.all(releasing);
 }
 
 async function acceptAll(socket: Deno.Listener, accepted: (socket: Deno.Conn) => void): Promise<void> {
@@ -283,21 +300,22 @@ function openTcp(connection: Deno.Conn, accept: AcceptHandler): void {
 
 /** Everything this process accepts on one port of all interfaces. */
 class WildcardPort {
-  #socket: Deno.Listener | null = null;
+  #door: Door | null = null;
   #dual = false;
   v4: AcceptHandler | null = null;
   v6: AcceptHandler | null = null;
 
   /** Binds what is needed for the present `v4` and `v6`; returns the port. */
-  bind(port: number, backlog: number): number {
+  async bind(port: number, backlog: number): Promise<number> {
     const dual = this.v6 !== null;
-    if (this.#socket !== null && (this.#dual || !dual)) return port;
-    const before = this.#socket;
-    if (before !== null) before.close();
+    if (this.#door !== null && (this.#dual || !dual)) return port;
+    const hadV4 = this.#door !== null;
+    this.#door?.close();
+    await allReleased();
     try {
       return this.#open(dual ? "::" : "0.0.0.0", port, backlog);
     } catch (thrown) {
-      if (before !== null) this.#open("0.0.0.0", port, backlog);
+      if (hadV4) this.#open("0.0.0.0", port, backlog);
       throw thrown;
     }
   }
@@ -305,78 +323,86 @@ class WildcardPort {
   /** True when nobody listens any more. */
   release(): boolean {
     if (this.v4 !== null || this.v6 !== null) return false;
-    this.#socket?.close();
-    this.#socket = null;
+    this.#door?.close();
+    this.#door = null;
     return true;
   }
 
   #open(hostname: string, port: number, tcpBacklog: number): number {
-    const socket = Deno.listen({ hostname, port, tcpBacklog });
-    this.#socket = socket;
-    this.#dual = hostname === "::";
-    acceptAll(socket, (connection) => {
+    const door = new Door(Deno.listen({ hostname, port, tcpBacklog }), (connection) => {
       const address = connection.remoteAddr as Deno.NetAddr;
       const isV6 = address.hostname.includes(":") && !address.hostname.startsWith("::ffff:");
       const accept = isV6 ? this.v6 : this.v4;
       if (accept === null) connection.close();
       else openTcp(connection, accept);
     });
-    return (socket.addr as Deno.NetAddr).port;
+    this.#door = door;
+    this.#dual = hostname === "::";
+    return door.port;
   }
 }
 
 const wildcards = new Map<number, WildcardPort>();
 
-function listenEverywhere(family: "v4" | "v6", port: number, backlog: number, accept: AcceptHandler): Listener {
+async function listenEverywhere(
+  family: "v4" | "v6",
+  port: number,
+  backlog: number,
+  accept: AcceptHandler,
+): Promise<Listener> {
   const shared = wildcards.get(port) ?? new WildcardPort();
   if (shared[family] !== null) throw platformError("EADDRINUSE");
   shared[family] = accept;
   let bound: number;
   try {
-    bound = shared.bind(port, backlog);
+    bound = await shared.bind(port, backlog);
   } catch (thrown) {
     shared[family] = null;
     throw thrown;
   }
   wildcards.set(bound, shared);
   let open = true;
-  return new DenoListener(bound, () => {
-    if (!open) return;
-    open = false;
-    shared[family] = null;
-    if (shared.release()) wildcards.delete(bound);
-  });
+  return {
+    port: bound,
+    close: () => {
+      if (!open) return;
+      open = false;
+      shared[family] = null;
+      if (shared.release()) wildcards.delete(bound);
+    },
+  };
 }
 
-function listenTcp(hostname: string, port: number, tcpBacklog: number, accept: AcceptHandler): Listener {
+async function listenTcp(
+  hostname: string,
+  port: number,
+  tcpBacklog: number,
+  accept: AcceptHandler,
+): Promise<Listener> {
+  await allReleased();
   if (hostname === "0.0.0.0" || hostname === "*") return listenEverywhere("v4", port, tcpBacklog, accept);
   if (hostname === "::" || hostname === "::*") return listenEverywhere("v6", port, tcpBacklog, accept);
-  const socket = Deno.listen({ hostname, port, tcpBacklog });
-  acceptAll(socket, (connection) => openTcp(connection, accept));
-  return new DenoListener((socket.addr as Deno.NetAddr).port, () => closeQuietly(socket));
+  return new Door(Deno.listen({ hostname, port, tcpBacklog }), (connection) => openTcp(connection, accept));
 }
 
-function listenUnix(path: string, mode: number, accept: AcceptHandler): Listener {
+async function listenUnix(path: string, mode: number, accept: AcceptHandler): Promise<Listener> {
+  await allReleased();
   removeStaleSocket(path);
-  const socket = Deno.listen({ transport: "unix", path });
-  if (mode !== 0) setMode(path, mode);
   const name = `${path}:0`;
-  acceptAll(socket, (connection) => {
+  const door = new Door(Deno.listen({ transport: "unix", path }), (connection) => {
     const opened = new DenoConnection(connection, name, name);
     opened.start(accept(opened));
   });
-  return new DenoListener(0, () => {
-    closeQuietly(socket);
-    removeSocket(path);
-  });
-}
-
-function closeQuietly(socket: { close(): void }): void {
-  try {
-    socket.close();
-  } catch {
-    // Closed before.
-  }
+  if (mode !== 0) setMode(path, mode);
+  let open = true;
+  return {
+    port: 0,
+    close: () => {
+      if (open) removeSocket(path);
+      open = false;
+      door.close();
+    },
+  };
 }
 
 function hostAndPort(address: Deno.NetAddr): string {
@@ -385,14 +411,13 @@ function hostAndPort(address: Deno.NetAddr): string {
 }
 
 const net: Net = {
-  listen(address: Address, accept: AcceptHandler): Promise<Listener> {
+  async listen(address: Address, accept: AcceptHandler): Promise<Listener> {
     try {
-      const listener = "path" in address
+      return await ("path" in address
         ? listenUnix(address.path, address.mode ?? 0, accept)
-        : listenTcp(address.host, address.port, address.backlog ?? BACKLOG, accept);
-      return Promise.resolve(listener);
+        : listenTcp(address.host, address.port, address.backlog ?? BACKLOG, accept));
     } catch (thrown) {
-      return Promise.reject(toPlatformError(thrown, "EADDRNOTAVAIL"));
+      throw toPlatformError(thrown, "EADDRNOTAVAIL");
     }
   },
 

@@ -70,6 +70,7 @@ class Pipe {
   /** Loses what is under way and tells the reader so, as soon as anything can reach it. */
   reset(): void {
     this.drop();
+    if (this.#resetArrives >= 0) return;
     this.#resetArrives = this.#network.clock.monotonic() + this.#delay();
     this.schedule();
   }

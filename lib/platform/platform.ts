@@ -35,6 +35,7 @@ export interface Net {
 export interface Listener {
   /** The port really bound (for port 0); 0 for a unix socket. */
   readonly port: number;
+  /** Takes no more connections; those that are open stay. Idempotent. A `listen` after it may have the address again. */
   close(): void;
 }
 
@@ -55,7 +56,7 @@ export interface Connection {
   setKeepAlive(seconds: number): void;
   /** Closes after everything that `write` took has been sent. Idempotent. */
   close(): void;
-  /** Closes at once, unsent bytes are dropped. Idempotent. */
+  /** Closes at once, unsent bytes are dropped. The peer sees a reset or, where the runtime cannot, an end. Idempotent. */
   abort(): void;
 }
 
