@@ -38,6 +38,7 @@ export abstract class Table implements Collection {
     this.slab = home.slab;
     this.dict = new Dict(home.slab, keyAt, home.seed);
     this.accountHeads();
+    this.bytes = this.#heads;
   }
 
   get count(): number {
