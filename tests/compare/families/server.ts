@@ -60,7 +60,7 @@ export const server: Family = {
         ["HELP"],
         ["NOPE"],
       ), "none"],
-    ["SLOWLOG", 1, (d) => d.either(["HELP"], ["NOPE"], ["GET", "-2"], ["GET", "x"])],
+    ["SLOWLOG", 1, (d) => d.either(["HELP"], ["NOPE"], ["GET", "-2"], ["GET", "x"]), "none"],
     ["LATENCY", 1, (d) => d.either(["HELP"], ["NOPE"], ["HISTORY", "none"], ["LATEST"], ["DOCTOR"])],
     ["MEMORY", 1, (d) => d.either(["HELP"], ["NOPE"], ["USAGE", "none:9"])],
     ["DEBUG", 1, (d) => d.either(["NOPE"], ["OBJECT", "none:9"], ["STRINGMATCH-LEN", "10", "a*"])],

@@ -1,0 +1,85 @@
+/**
+ * The load: redis-benchmark for throughput, so that nothing of ours generates it, and a pipelined loader of our own for
+ * filling servers, because exact keys and values are wanted.
+ */
+
+import { Buffer } from "node:buffer";
+import { spawn } from "node:child_process";
+import type { Client, Command } from "../kit/client.ts";
+
+export interface Load {
+  readonly port: number;
+  readonly requests: number;
+  readonly pipeline: number;
+  /** Replaces `__rand_int__` in the command by a random number below this. */
+  readonly keyspace?: number;
+  /** A command of our own, or one of redis-benchmark's tests (`-t`). */
+  readonly command: Command | { readonly test: string };
+  readonly clients?: number;
+}
+
+export interface LoadResult {
+  /** Commands per second. */
+  readonly rate: number;
+  /** 99th percentile of latency in milliseconds. */
+  readonly p99: number;
+}
+
+/** Runs redis-benchmark with 50 connections. For a test that runs several commands (`lrange`) the last is returned. */
+export async function runLoad(load: Load): Promise<LoadResult> {
+  const args = ["-p", String(load.port), "-c", String(load.clients ?? 50), "-n", String(load.requests)];
+  args.push("-P", String(load.pipeline), "--csv");
+  if (load.keyspace !== undefined) args.push("-r", String(load.keyspace));
+  if ("test" in load.command) args.push("-t", load.command.test);
+  else args.push(...load.command.map(String));
+  const output = await new Promise<string>((resolve, reject) => {
+    const child = spawn("redis-benchmark", args, { stdio: ["ignore", "pipe", "pipe"] });
+    let text = "";
+    let errors = "";
+    child.stdout.on("data", (chunk: Uint8Array) => text += new TextDecoder().decode(chunk));
+    child.stderr.on("data", (chunk: Uint8Array) => errors += new TextDecoder().decode(chunk));
+    child.on("error", reject);
+    child.on(
+      "close",
+      (code) => code === 0 ? resolve(text) : reject(new Error(`redis-benchmark ${args.join(" ")}: ${errors}${text}`)),
+    );
+  });
+  // "test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"
+  const line = output.trim().split("\n").at(-1) ?? "";
+  const fields = [...line.matchAll(/"([^"]*)"/g)].map((match) => match[1]).slice(-7).map(Number);
+  if (fields.length !== 7 || !(fields[0] > 0)) throw new Error(`redis-benchmark ${args.join(" ")} said: ${output}`);
+  return { rate: fields[0], p99: fields[5] };
+}
+
+/** Sends `count` commands in pipelines of 500 and waits for all replies; throws at the first error reply. */
+export async function fill(client: Client, count: number, command: (i: number) => Command): Promise<void> {
+  for (let from = 0; from < count; from += 500) {
+    const size = Math.min(500, count - from);
+    const replies = await client.pipeline(Array.from({ length: size }, (_, i) => command(from + i)));
+    for (const reply of replies) {
+      if (typeof reply === "object" && reply !== null && "error" in reply) throw new Error(reply.error);
+    }
+  }
+}
+
+/** Sets `count` keys of 16 bytes to values of 32: "key:000000000042" to 32 varying digits. Twice as fast as `fill`. */
+export async function fillStrings(client: Client, count: number): Promise<void> {
+  const size = 1000;
+  const one = (i: number) => {
+    const number = String(i).padStart(12, "0");
+    return `*3\r\n$3\r\nSET\r\n$16\r\nkey:${number}\r\n$32\r\nvalue-of-${number}${number.slice(1)}\r\n`;
+  };
+  let pending = 0;
+  for (let from = 0; from < count; from += size) {
+    let text = "";
+    const end = Math.min(count, from + size);
+    for (let i = from; i < end; i++) text += one(i);
+    client.send(Buffer.from(text, "latin1"));
+    // A few batches are under way at a time, so that neither side waits for the other.
+    if (++pending === 4) {
+      await client.readBytes(5 * size);
+      pending--;
+    }
+  }
+  await client.readBytes(5 * (count - Math.max(0, Math.ceil(count / size) - pending) * size));
+}

@@ -1,0 +1,156 @@
+/**
+ * The measurements. All servers of a run are alive at the same time and take turns, run by run, so that whatever else the
+ * machine does meets them alike; medians are reported. A first turn per server is not counted: it warms up caches and compilers.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "../kit/client.ts";
+import { errorOf } from "../kit/reply.ts";
+import { freePort, redstartCommand, startServer, type TestServer } from "../kit/server.ts";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runLoad } from "./load.ts";
+import { cpuSeconds, residentBytes } from "./process.ts";
+import type { MemoryRow, ThroughputRow } from "./rows.ts";
+
+/** A server to measure: "redis", "deno", "bun" or the path of an executable. */
+export type Contestant = string;
+
+export function commandLine(contestant: Contestant): string[] {
+  return contestant === "redis" ? ["redis-server"] : redstartCommand(contestant);
+}
+
+export interface Throughput {
+  readonly rate: number;
+  /** Server CPU per command in microseconds. */
+  readonly cpuMicros: number;
+  readonly p99: number;
+}
+
+export interface Effort {
+  readonly runs: number;
+  /** About how long one run of a GET takes, in seconds; the figures in README are made with 1 or more. */
+  readonly seconds: number;
+}
+
+/** Requests per second a GET reaches, roughly, by pipeline: only used to choose how many to send. */
+const expectedRate = (pipeline: number): number => pipeline === 1 ? 70_000 : pipeline <= 16 ? 600_000 : 1_100_000;
+
+/** Measures one command at one pipeline depth on all servers. A server that does not know the command yields null. */
+export async function measureThroughput(
+  servers: ReadonlyMap<Contestant, TestServer>,
+  row: ThroughputRow,
+  pipeline: number,
+  effort: Effort,
+): Promise<Map<Contestant, Throughput | null>> {
+  const requests = Math.max(1000, Math.round(effort.seconds * expectedRate(pipeline) / (row.cost ?? 1)));
+  const samples = new Map<Contestant, Throughput[]>();
+  for (const [name, server] of servers) {
+    if (await prepare(server, row)) samples.set(name, []);
+  }
+  for (let run = 0; run <= effort.runs; run++) {
+    for (const [name, list] of samples) {
+      const server = servers.get(name) as TestServer;
+      const before = cpuSeconds(server.pid);
+      const { rate, p99 } = await runLoad({
+        port: server.port,
+        requests: run === 0 ? Math.ceil(requests / 2) : requests,
+        pipeline,
+        keyspace: row.keyspace,
+        command: row.command,
+      });
+      // redis-benchmark's lrange tests push a list first, with as many commands: their CPU time is that of two commands.
+      const cpuMicros = (cpuSeconds(server.pid) - before) * 1e6 / requests;
+      if (run > 0) list.push({ rate, cpuMicros, p99 });
+    }
+  }
+  const result = new Map<Contestant, Throughput | null>();
+  for (const name of servers.keys()) {
+    const list = samples.get(name);
+    result.set(
+      name,
+      list === undefined ? null : {
+        rate: median(list.map((sample) => sample.rate)),
+        cpuMicros: median(list.map((sample) => sample.cpuMicros)),
+        p99: median(list.map((sample) => sample.p99)),
+      },
+    );
+  }
+  return result;
+}
+
+async function prepare(server: TestServer, row: ThroughputRow): Promise<boolean> {
+  using client = await server.connect();
+  const name = "test" in row.command ? row.command.test.replace(/_.*/, "") : String(row.command[0]);
+  if (/^ERR unknown command/.test(errorOf(await client.call(name)) ?? "")) return false;
+  await client.ok("FLUSHALL");
+  await row.prepare?.(client);
+  return true;
+}
+
+export interface Memory {
+  /** Resident memory of the whole process when filled, in bytes. */
+  readonly resident: number;
+  /** Growth of it since the start, per element, in bytes. */
+  readonly perElement: number;
+}
+
+/** Fills a fresh server and reads what the process occupies a second later. Null if it lacks a command. */
+export async function measureMemory(contestant: Contestant, row: MemoryRow): Promise<Memory | null> {
+  await using server = await startServer(commandLine(contestant));
+  const before = residentBytes(server.pid);
+  const client = await server.connect();
+  client.timeoutMs = 120_000;
+  try {
+    await row.fill(client);
+  } catch (error) {
+    if (/unknown command/.test(String(error))) return null;
+    throw error;
+  }
+  await sleep(1000);
+  const resident = residentBytes(server.pid);
+  return { resident, perElement: (resident - before) / row.elements };
+}
+
+/** Milliseconds from starting the process to the first +PONG, the median of some starts. */
+export async function measureStart(contestant: Contestant, runs: number): Promise<number> {
+  const times = [];
+  for (let run = 0; run <= runs; run++) {
+    const dir = mkdtempSync(join(tmpdir(), "redstart-start-"));
+    const port = await freePort();
+    const [program, ...args] = commandLine(contestant);
+    const start = performance.now();
+    const child = spawn(program, [...args, "--port", String(port), "--dir", dir, "--save", ""], { stdio: "ignore" });
+    const exited = new Promise((resolve) => child.on("exit", resolve));
+    try {
+      while (!(await answersPing(port))) {
+        if (performance.now() - start > 30_000) throw new Error(`${contestant} does not start`);
+        await sleep(1);
+      }
+      if (run > 0) times.push(performance.now() - start);
+    } finally {
+      child.kill("SIGKILL");
+      await exited;
+      rmSync(dir, { recursive: true, force: true });
+    }
+  }
+  return median(times);
+}
+
+async function answersPing(port: number): Promise<boolean> {
+  try {
+    using client = await Client.connect({ port });
+    const reply = await client.call("PING");
+    return typeof reply === "object" && reply !== null && "status" in reply;
+  } catch {
+    return false;
+  }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
