@@ -85,6 +85,7 @@ export const auth = command({
   run(c) {
     const { argc } = c.args;
     if (argc > 3) return c.reply.error(SYNTAX);
+    for (let i = 1; i < argc; i++) c.engine.observation.redact(c, i);
     if (argc === 2 && defaultPassword(c) === null) return c.reply.error(NO_PASSWORD);
     if (argc === 2 ? loginDefault(c, 1) : login(c, 1)) c.reply.ok();
   },
@@ -122,6 +123,8 @@ export const hello = command({
     for (let i = 2; i < args.argc; i++) {
       const left = args.argc - 1 - i;
       if (args.is(i, AUTH) && left >= 2) {
+        engine.observation.redact(c, i + 1);
+        engine.observation.redact(c, i + 2);
         if (!login(c, i + 1)) return;
         i += 2;
       } else if (args.is(i, SETNAME) && left >= 1) {

@@ -27,9 +27,15 @@ export function clientType(c: Client): ClientType {
   return c.subscriptions > 0 ? "pubsub" : "normal";
 }
 
+/** What a queued command takes besides its arguments, and what a watched key or a subscription takes, roughly. */
+const QUEUED_BYTES = 64;
+const NAME_BYTES = 96;
+
 /** Bytes of memory that a client takes: its buffers, its queued transaction, and the objects that stand for it. */
 export function clientMemory(c: Client): number {
-  return c.link.memory + (c.transaction?.argumentBytes ?? 0) + c.argumentBytes;
+  const { transaction, watched } = c;
+  const queued = transaction === null ? 0 : transaction.argumentBytes + transaction.queue.length * QUEUED_BYTES;
+  return c.link.memory + c.argumentBytes + queued + ((watched?.length ?? 0) + c.subscriptions) * NAME_BYTES;
 }
 
 export function clientInfo(c: Client): string {

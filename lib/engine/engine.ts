@@ -21,6 +21,7 @@ import { Attention, Expiry, Keyspace, type KeyspaceObserver } from "../store/key
 import { type Blocked, Blocking } from "./blocking.ts";
 import type { Client } from "./client.ts";
 import { type Command, Deny } from "./command.ts";
+import { DebugSettings } from "./debug.ts";
 import { execute } from "./execute.ts";
 import { Propagation } from "./propagation.ts";
 import { Stats } from "./stats.ts";
@@ -31,12 +32,16 @@ import { Watches } from "./transaction.ts";
 export interface ServerControl {
   /** SHUTDOWN: saves if wanted, closes everything and ends. Returns an error's text when it cannot. */
   shutdown(options: { save: "default" | "yes" | "no"; now: boolean; force: boolean }): string | null;
-  /** Listens on other addresses (CONFIG SET port, bind). */
+  /** Opens what CONFIG SET with these names and values would listen on; null when there is nothing to wait for. */
+  prepareListening(pairs: readonly string[]): Promise<void> | null;
   readonly port: number;
   readonly startedAt: number;
   readonly runId: string;
   readonly executable: string;
   readonly configFile: string;
+  /** DEBUG SET-ACTIVE-EXPIRE, PAUSE-CRON: what happens in the background. */
+  setActiveExpire(on: boolean): void;
+  setCronPaused(paused: boolean): void;
   /** Asks for a slice of background work (expiry, freeing) soon. */
   wakeBackground(): void;
 }
@@ -46,6 +51,7 @@ export class Engine implements KeyspaceObserver {
   readonly args = new Args();
   readonly reply = new Reply();
   readonly stats = new Stats();
+  readonly debug = new DebugSettings();
   readonly propagation: Propagation;
   readonly watches: Watches;
   readonly blocking: Blocking;
@@ -62,6 +68,9 @@ export class Engine implements KeyspaceObserver {
   /** Clients whose command waits for the end of a pause. */
   postponed: Client[] = [];
   pauseUntil = 0;
+
+  /** How the room charged to clients for replies follows their traffic (DEBUG REPLYBUFFER); -1 ms: peaks are kept for ever. */
+  readonly replyRoom = { resizing: true, peakResetMs: 5000 };
 
   // Reasons to refuse writes; `updateWriteDeny` after a change.
   diskError: ErrorReply | null = null;
@@ -141,6 +150,7 @@ export class Engine implements KeyspaceObserver {
     before?.link.flush();
     this.beginServing(client);
     work();
+    this.propagation.endOfBatch();
     client.link.flush();
     if (before !== null) this.beginServing(before);
     else this.serving = null;
@@ -153,7 +163,6 @@ export class Engine implements KeyspaceObserver {
 
   /** A client that was parked has got its reply: its further commands can run. */
   unblocked(blocked: Blocked): void {
-    this.observation.unblocked(blocked);
     blocked.client.link.resume();
   }
 

@@ -21,9 +21,12 @@ export class Transaction {
   queue: QueuedCommand[] = [];
   /** A command could not be queued: EXEC will refuse. */
   failed = false;
+  /** Bytes of the queued arguments. */
+  argumentBytes = 0;
 
   add(command: Command, args: Args): void {
     this.queue.push({ command, args: args.copy() });
+    for (let i = 0; i < args.argc; i++) this.argumentBytes += args.len[i];
   }
 
   /** Flags of all queued commands together. */
@@ -38,13 +41,6 @@ export class Transaction {
     let mask = 0;
     for (const { command } of this.queue) mask |= command.mask;
     return mask;
-  }
-
-  /** Bytes of the queued arguments. */
-  get argumentBytes(): number {
-    let bytes = 0;
-    for (const { args } of this.queue) for (let i = 0; i < args.argc; i++) bytes += args.len[i];
-    return bytes;
   }
 }
 

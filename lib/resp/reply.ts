@@ -33,10 +33,17 @@ export class Reply {
   buf: Uint8Array = new Uint8Array(INITIAL);
   at = 0;
   resp3 = false;
+  /** A batch longer than this will not be sent (client-output-buffer-limit). */
+  limit = Infinity;
   /** Error replies written so far: the caller of a command sees by it whether the command failed. */
   errors = 0;
   /** Told of each error reply. */
   onError: (error: ErrorReply) => void = () => {};
+
+  /** True when more is pointless: commands that may reply with any number of elements stop then. */
+  get isFull(): boolean {
+    return this.at > this.limit;
+  }
 
   /** Makes room for `count` more bytes. */
   ensure(count: number): void {

@@ -48,6 +48,12 @@ export class Parser {
   /** Length of the argument being read, -1 before its header is read. */
   #bulk = -1;
 
+  /** Forgets a command that has come in part: what follows are other bytes, at 0. */
+  reset(): void {
+    this.pos = 0;
+    this.#declared = 0;
+  }
+
   /** True when part of a command has been read. */
   get inCommand(): boolean {
     return this.#declared > 0;

@@ -3,17 +3,23 @@
  *
  * In. A chunk is parsed where it lies, with a parser shared by all connections. Only what cannot be consumed at once (half a command, or
  * anything behind a command that blocks) is copied into a buffer of the connection, and the parser with its state goes
- * along; when that buffer has been worked off, both go back to a pool. So an idle connection owns no buffer at all.
+ * along. When that buffer has been worked off, the parser goes back to a pool; the buffer stays for a while (the next large value
+ * probably follows) until the cron finds it too large or idle. So an idle connection owns no buffer at all.
  *
  * Out. The replies to all commands of a chunk gather in the server's reply buffer and leave with one write. What the peer does not
- * take waits in a queue, bounded by client-output-buffer-limit; where no limit is set, a connection with a long queue is
- * not read any further until it shrinks.
+ * take waits in a queue of blocks, bounded by client-output-buffer-limit; where no limit is set, a connection with a long queue is
+ * not read any further until it shrinks. A batch of replies that is longer than the limit by itself is not sent at all.
+ *
+ * Figures. CLIENT LIST shows buffers that nobody has by himself here (qbuf-free, rbs, rbp). A client is charged the room in the
+ * shared buffers that its own traffic calls for: as much for reading as one read may bring while it is active, and as
+ * much for replies as it used lately, by the rules by which Redis resizes the buffers it gives each client.
  */
 
 import { Deny } from "../engine/command.ts";
 import { Client, type Link } from "../engine/client.ts";
 import { clientInfo } from "../engine/client_info.ts";
 import { endRun, execute } from "../engine/execute.ts";
+import type { OutputBufferLimit } from "../config/config.ts";
 import type { Connection, ConnectionHandler } from "../platform/platform.ts";
 import { errorReply } from "../resp/errors.ts";
 import { Parsed, Parser } from "../resp/request.ts";
@@ -27,6 +33,20 @@ const READ_AGAIN_AT = 1024 * 1024;
 /** A client's structures, roughly. */
 const CLIENT_BYTES = 1024;
 const FIRST_INPUT = 512;
+/** Arguments from this length on get a buffer that just holds them, instead of one that doubles. */
+const BIG_ARGUMENT = 32 * 1024;
+/** Input buffers up to this size are not worth shrinking while they are in use. */
+const KEEP_INPUT = 32 * 1024;
+const MIN_FREE = 4 * 1024;
+/** Room charged for reading, while the client has not been idle for longer than so many seconds. */
+const READ_ROOM = 16 * 1024;
+const ACTIVE_SECONDS = 2;
+/** Room charged for replies. */
+const MIN_REPLY_ROOM = 1024;
+const MAX_REPLY_ROOM = 16 * 1024;
+/** Short pieces of output are gathered in blocks of this size. */
+const BLOCK = 16 * 1024;
+const BLOCK_OVERHEAD = 48;
 const NO_BYTES = new Uint8Array(0);
 
 /** Parsers and input buffers that no connection needs at the moment. */
@@ -42,7 +62,7 @@ export class ParserPool {
   }
 
   give(parser: Parser): void {
-    parser.pos = 0;
+    parser.reset();
     if (this.#parsers.length < 64) this.#parsers.push(parser);
   }
 }
@@ -51,17 +71,29 @@ export class ClientConnection implements ConnectionHandler, Link {
   readonly client: Client;
   readonly descriptor: number;
   readonly isUnixSocket: boolean;
-  replyBufferPeak = 0;
+  onDrained: (() => void) | null = null;
+  /** Room for replies charged to the client, and the most it needed lately. */
+  replyBufferSize = MAX_REPLY_ROOM;
+  replyBufferPeak = MAX_REPLY_ROOM;
+  #peakSince: number;
 
   /** Bytes that wait for their turn: `#input[#parser.pos, #inputEnd)`; no parser while nothing waits. */
   #input: Uint8Array = NO_BYTES;
   #inputEnd = 0;
   #parser: Parser | null = null;
-  /** Queued output: chunks from `#first` on, of the first one `#sent` bytes are out. */
+  /** The most that waited since the cron last looked. */
+  #inputPeak = 0;
+  /** Bytes of the batch that is being worked off, 0 in between. */
+  #batch = 0;
+  /** Where in the reply buffer the replies begin that CLIENT REPLY may drop. */
+  #droppable = 0;
+  /** Queued output: chunks from `#first` on, of the first one `#sent` bytes are out, of the last one `#lastUsed` are meant. */
   #queue: Uint8Array[] = [];
   #first = 0;
   #sent = 0;
+  #lastUsed = 0;
   outputBytes = 0;
+  onDrained: (() => void) | null = null;
   #softLimitSince = 0;
   #readingStopped = false;
   #closeWhenSent = false;
@@ -70,6 +102,7 @@ export class ClientConnection implements ConnectionHandler, Link {
     this.isUnixSocket = isUnixSocket;
     this.descriptor = server.nextDescriptor++;
     this.client = new Client(server.engine, this);
+    this.#peakSince = server.engine.keyspace.now;
   }
 
   get remote(): string {
@@ -79,20 +112,23 @@ export class ClientConnection implements ConnectionHandler, Link {
     return this.connection.local;
   }
   get inputBytes(): number {
-    return this.#parser === null ? 0 : this.#inputEnd - this.#parser.keepFrom;
+    if (this.#batch > 0) return this.#batch;
+    return this.#parser === null ? 0 : this.#inputEnd - this.#parser.pos;
   }
   get inputFree(): number {
-    return this.#input.length - this.#inputEnd;
+    if (this.#input.length > 0) return this.#input.length - this.#inputEnd;
+    return this.#idleSeconds > ACTIVE_SECONDS ? 0 : Math.max(0, READ_ROOM - this.#batch);
   }
   get outputChunks(): number {
     return this.#queue.length - this.#first;
   }
-  /** The reply buffer belongs to all clients. */
-  get replyBufferSize(): number {
-    return 0;
-  }
   get memory(): number {
-    return CLIENT_BYTES + this.#input.length + this.outputBytes + this.outputChunks * 16;
+    const input = this.#input.length > 0 ? this.#input.length : this.inputFree + this.#batch;
+    return CLIENT_BYTES + input + this.replyBufferSize + this.outputBytes + this.outputChunks * BLOCK_OVERHEAD;
+  }
+  get #idleSeconds(): number {
+    const { now } = this.server.engine.keyspace;
+    return Math.floor(now / 1000) - Math.floor(this.client.lastInteraction / 1000);
   }
 
   // ---- In ----------------------------------------------------------------------------------------------------------------------
@@ -105,18 +141,28 @@ export class ClientConnection implements ConnectionHandler, Link {
     if (client.closing) return;
     engine.refreshTime();
     client.lastInteraction = engine.keyspace.now;
+    this.#receive(bytes, length);
+    const { eviction } = this.server;
+    if (eviction.limit > 0) {
+      eviction.update(client);
+      eviction.evict();
+    }
+  }
+
+  #receive(bytes: Uint8Array, length: number): void {
+    const { client } = this;
     if (this.#parser !== null) {
       this.#append(bytes, length);
       if (!this.#held) this.#workOffInput();
       return;
     }
+    const parser = this.server.parsers.shared;
+    parser.reset();
     if (this.#held) {
       this.#parser = this.server.parsers.takeShared();
       this.#append(bytes, length);
       return;
     }
-    const parser = this.server.parsers.shared;
-    parser.pos = 0;
     this.#run(parser, bytes, length);
     if (parser.pos < length && !client.closing) {
       const from = parser.keepFrom;
@@ -134,14 +180,16 @@ export class ClientConnection implements ConnectionHandler, Link {
   #append(bytes: Uint8Array, length: number): void {
     const end = this.#inputEnd + length;
     if (end > this.#input.length) {
-      // Twice the size, but for an argument of known length no more than it takes once most of it is there.
-      const wanted = Math.max(end, this.#parser!.need);
-      const grown = new Uint8Array(Math.max(FIRST_INPUT, end, Math.min(wanted, end * 2)));
+      const parser = this.#parser!;
+      // A long argument gets what it takes and no more, but not before most of it is there.
+      const size = parser.bulk >= BIG_ARGUMENT ? Math.min(Math.max(end, parser.need), end * 2) : end * 2;
+      const grown = new Uint8Array(Math.max(FIRST_INPUT, size));
       grown.set(this.#input.subarray(0, this.#inputEnd));
       this.#input = grown;
     }
     this.#input.set(length === bytes.length ? bytes : bytes.subarray(0, length), this.#inputEnd);
     this.#inputEnd = end;
+    if (end > this.#inputPeak) this.#inputPeak = end;
     const limit = this.server.config.values.clientQueryBufferLimit;
     if (this.inputBytes > limit && !this.client.isMaster) {
       this.server.engine.stats.queryBufferLimitDisconnections++;
@@ -165,7 +213,6 @@ export class ClientConnection implements ConnectionHandler, Link {
       this.#parser = null;
       this.server.parsers.give(parser);
       this.#inputEnd = 0;
-      this.#input = NO_BYTES;
       return;
     }
     const from = parser.keepFrom;
@@ -176,23 +223,53 @@ export class ClientConnection implements ConnectionHandler, Link {
     }
   }
 
+  /** For the cron: gives back what is too large for what it holds, and everything when the client is idle. */
+  resizeInput(): void {
+    const free = this.#input.length - this.#inputEnd;
+    const idle = this.#idleSeconds > ACTIVE_SECONDS;
+    if (free > MIN_FREE && (idle || (this.#input.length > KEEP_INPUT && this.#input.length / 2 > this.#inputPeak))) {
+      const parser = this.#parser;
+      const wanted = idle ? this.#inputEnd : Math.max(this.#inputEnd, this.#inputPeak, parser?.bulk ?? 0);
+      const fitting = wanted === 0 ? NO_BYTES : new Uint8Array(wanted);
+      fitting.set(this.#input.subarray(0, this.#inputEnd));
+      this.#input = fitting;
+    }
+    this.#inputPeak = this.#inputEnd;
+  }
+
+  /** For the cron: the room charged for replies follows what they need. */
+  resizeReply(): void {
+    const { engine } = this.server;
+    const { resizing, peakResetMs } = engine.replyRoom;
+    if (!resizing) return;
+    const size = this.replyBufferSize;
+    const peak = this.replyBufferPeak;
+    if (size / 2 >= MIN_REPLY_ROOM && peak < size / 2) this.replyBufferSize = Math.max(MIN_REPLY_ROOM, peak + 1);
+    else if (size < MAX_REPLY_ROOM && peak === size) this.replyBufferSize = Math.min(MAX_REPLY_ROOM, size * 2);
+    const { now } = engine.keyspace;
+    if (peakResetMs >= 0 && now - this.#peakSince >= peakResetMs) {
+      this.replyBufferPeak = 0;
+      this.#peakSince = now;
+    }
+  }
+
   /** Executes commands until the bytes end, or the client has to wait or goes. */
   #run(parser: Parser, bytes: Uint8Array, end: number): void {
     const { client, server } = this;
     const { engine } = server;
     const { reply } = engine;
     const maxBulk = server.config.values.protoMaxBulkLen;
+    this.#batch = end;
+    reply.limit = this.#replyLimit;
     engine.beginServing(client);
     while (parser.pos < end) {
       const outcome = parser.parse(bytes, end, maxBulk, (client.deny & Deny.AUTH) === 0);
       if (outcome === Parsed.COMMAND) {
         client.args = parser.args;
-        const mark = reply.at;
+        this.#droppable = reply.at;
+        if (client.replySkip > 0) client.replySkip--;
         execute(client);
-        if (client.replyOff || client.replySkip > 0) {
-          reply.at = mark;
-          if (client.replySkip > 0) client.replySkip--;
-        }
+        this.#dropReplies();
         if (reply.at > FLUSH_AT) this.flush();
         if (client.closing || this.#held) break;
       } else if (outcome === Parsed.INCOMPLETE) break;
@@ -202,15 +279,26 @@ export class ClientConnection implements ConnectionHandler, Link {
       }
     }
     if (engine.runCommand !== null) endRun(client);
+    engine.propagation.endOfBatch();
+    this.#droppable = reply.at;
     this.flush();
     engine.serving = null;
+    reply.limit = Infinity;
+    this.#batch = 0;
+  }
+
+  /** CLIENT REPLY: forgets what the current command has replied. */
+  #dropReplies(): void {
+    if (!this.client.replyOff && this.client.replySkip !== 1) return;
+    const { reply } = this.server.engine;
+    if (reply.at > this.#droppable) reply.at = this.#droppable;
   }
 
   #protocolError(text: string, bytes: Uint8Array, from: number, end: number): void {
     const { engine } = this.server;
     const shown = JSON.stringify(String.fromCharCode(...bytes.subarray(from, Math.min(end, from + 128))));
     engine.log.verbose(`Protocol error (${text}) from client: ${clientInfo(this.client)}. Query buffer: ${shown}`);
-    engine.reply.error(errorReply(`ERR Protocol error: ${text}`));
+    if (!this.client.replyOff) engine.reply.error(errorReply(`ERR Protocol error: ${text}`));
     this.closeAfterReply();
   }
 
@@ -226,19 +314,25 @@ export class ClientConnection implements ConnectionHandler, Link {
 
   flush(): void {
     const { reply, stats } = this.server.engine;
+    this.#dropReplies();
+    this.#droppable = 0;
     const length = reply.at;
     if (length === 0) {
       if (this.#closeWhenSent && this.outputBytes === 0) this.connection.close();
       return;
     }
-    if (length > this.replyBufferPeak) this.replyBufferPeak = length;
+    if (length > this.replyBufferPeak) this.replyBufferPeak = Math.min(length, this.replyBufferSize);
     if (this.client.closed) return reply.clear();
+    if (length > reply.limit && length > this.#replyLimit) {
+      reply.clear();
+      return this.#closeOverLimit();
+    }
     stats.writes++;
-    if (this.outputBytes > 0) this.#enqueue(reply.buf.slice(0, length));
+    if (this.outputBytes > 0) this.#enqueue(reply.buf, 0, length);
     else {
       const taken = this.connection.write(reply.buf, 0, length);
       stats.output += taken;
-      if (taken < length) this.#enqueue(reply.buf.slice(taken, length));
+      if (taken < length) this.#enqueue(reply.buf, taken, length);
     }
     reply.clear();
     if (this.#closeWhenSent && this.outputBytes === 0) this.connection.close();
@@ -246,28 +340,54 @@ export class ClientConnection implements ConnectionHandler, Link {
 
   send(bytes: Uint8Array): void {
     if (this.client.closed || this.#closeWhenSent) return;
-    if (this.outputBytes > 0) return this.#enqueue(bytes);
-    const taken = this.connection.write(bytes, 0, bytes.length);
-    this.server.engine.stats.output += taken;
-    if (taken < bytes.length) this.#enqueue(taken === 0 ? bytes : bytes.subarray(taken));
+    let taken = 0;
+    if (this.outputBytes === 0) {
+      taken = this.connection.write(bytes, 0, bytes.length);
+      this.server.engine.stats.output += taken;
+    }
+    if (taken < bytes.length) this.#enqueue(bytes, taken, bytes.length);
   }
 
-  #enqueue(bytes: Uint8Array): void {
-    this.#queue.push(bytes);
-    this.outputBytes += bytes.length;
-    const limits = this.server.config.values.clientOutputBufferLimit;
-    const { client } = this;
-    const limit = client.isReplica ? limits.replica : client.subscriptions > 0 ? limits.pubsub : limits.normal;
-    if (this.#overLimit(limit.hard, limit.soft, limit.softSeconds)) this.#closeOverLimit();
-    else if (limit.hard === 0 && this.outputBytes > STOP_READING_AT && !this.#readingStopped) {
+  /** Queues a copy of `bytes[from, end)`. */
+  #enqueue(bytes: Uint8Array, from: number, end: number): void {
+    const length = end - from;
+    const last = this.#queue.length - 1;
+    if (last >= this.#first && this.#lastUsed + length <= this.#queue[last].length) {
+      this.#queue[last].set(bytes.subarray(from, end), this.#lastUsed);
+      this.#lastUsed += length;
+    } else {
+      if (last >= this.#first) this.#queue[last] = this.#queue[last].subarray(0, this.#lastUsed);
+      const block = new Uint8Array(Math.max(BLOCK, length));
+      block.set(bytes.subarray(from, end));
+      this.#queue.push(block);
+      this.#lastUsed = length;
+    }
+    this.outputBytes += length;
+    if (this.server.eviction.limit > 0) this.server.eviction.update(this.client);
+    if (this.#overLimit()) this.#closeOverLimit();
+    else if (this.#limit.hard === 0 && this.outputBytes > STOP_READING_AT && !this.#readingStopped) {
       this.#readingStopped = true;
       this.connection.pause();
     }
   }
 
-  #overLimit(hard: number, soft: number, softSeconds: number): boolean {
-    if (hard > 0 && this.outputBytes >= hard) return true;
-    if (soft === 0 || this.outputBytes < soft) {
+  get #limit(): OutputBufferLimit {
+    const limits = this.server.config.values.clientOutputBufferLimit;
+    const { client } = this;
+    return client.isReplica ? limits.replica : client.subscriptions > 0 ? limits.pubsub : limits.normal;
+  }
+
+  /** More bytes of replies than this are not sent: the hard limit and what Redis's fixed buffer would have held. */
+  get #replyLimit(): number {
+    const { hard } = this.#limit;
+    return hard === 0 ? Infinity : Math.max(0, hard - this.outputBytes) + this.replyBufferSize;
+  }
+
+  #overLimit(): boolean {
+    const { hard, soft, softSeconds } = this.#limit;
+    const held = this.outputBytes + this.outputChunks * BLOCK_OVERHEAD;
+    if (hard > 0 && held >= hard) return true;
+    if (soft === 0 || held < soft) {
       this.#softLimitSince = 0;
       return false;
     }
@@ -278,11 +398,7 @@ export class ClientConnection implements ConnectionHandler, Link {
 
   /** For the cron: a soft limit runs out with time alone. */
   checkOutputLimit(): void {
-    if (this.outputBytes === 0 || this.client.closed) return;
-    const limits = this.server.config.values.clientOutputBufferLimit;
-    const { client } = this;
-    const limit = client.isReplica ? limits.replica : client.subscriptions > 0 ? limits.pubsub : limits.normal;
-    if (this.#overLimit(limit.hard, limit.soft, limit.softSeconds)) this.#closeOverLimit();
+    if (this.outputBytes > 0 && !this.client.closed && this.#overLimit()) this.#closeOverLimit();
   }
 
   #closeOverLimit(): void {
@@ -298,11 +414,12 @@ export class ClientConnection implements ConnectionHandler, Link {
     const { stats } = this.server.engine;
     while (this.#first < this.#queue.length) {
       const chunk = this.#queue[this.#first];
-      const taken = this.connection.write(chunk, this.#sent, chunk.length);
+      const end = this.#first === this.#queue.length - 1 ? this.#lastUsed : chunk.length;
+      const taken = this.connection.write(chunk, this.#sent, end);
       stats.output += taken;
       this.outputBytes -= taken;
       this.#sent += taken;
-      if (this.#sent < chunk.length) break;
+      if (this.#sent < end) break;
       this.#sent = 0;
       this.#queue[this.#first++] = NO_BYTES;
     }
@@ -314,11 +431,13 @@ export class ClientConnection implements ConnectionHandler, Link {
       this.#queue.splice(0, this.#first);
       this.#first = 0;
     }
+    if (this.server.eviction.limit > 0) this.server.eviction.update(this.client);
     if (this.#readingStopped && this.outputBytes < READ_AGAIN_AT) {
       this.#readingStopped = false;
       this.connection.resume();
       this.resume();
     }
+    if (this.onDrained !== null && this.outputBytes < READ_AGAIN_AT) this.onDrained();
   }
 
   // ---- The end -----------------------------------------------------------------------------------------------------------------
@@ -341,16 +460,16 @@ export class ClientConnection implements ConnectionHandler, Link {
   /** The peer has sent its last byte; it may still read. */
   end(): void {
     this.server.engine.log.verbose("Client closed connection");
+    this.server.forget(this.client);
     this.closeAfterReply();
   }
 
   closed(error: string): void {
     if (error !== "") this.server.engine.log.verbose(`Reading from client: ${error}`);
     this.client.closing = true;
-    if (this.#parser !== null) {
-      this.#parser = null;
-      this.#input = NO_BYTES;
-    }
+    this.#parser = null;
+    this.#input = NO_BYTES;
+    this.#queue = [];
     this.server.forget(this.client);
   }
 }

@@ -5,12 +5,15 @@
  * between, so a million keys that expire together delay nobody.
  */
 
+import type { Client } from "../engine/client.ts";
 import { Attention } from "../store/keyspace.ts";
-import type { ClientConnection } from "./connection.ts";
+import { ClientConnection } from "./connection.ts";
 import type { Server } from "./server.ts";
 
 /** Milliseconds. */
 const SLICE = 1;
+/** Clients looked after by each tick, at least. */
+const MIN_TURNS = 5;
 /** Buckets that a table which a snapshot had frozen catches up with at each tick. */
 const SETTLE = 4096;
 
@@ -19,6 +22,8 @@ export class Cron {
   #period = 0;
   #sliceQueued = false;
   #ticks = 0;
+  /** Whose turn it is. A Map's iterator goes on wherever clients come and go. */
+  #turns: Iterator<Client> = [].values();
   /** DEBUG SET-ACTIVE-EXPIRE. */
   activeExpire = true;
   /** DEBUG PAUSE-CRON. */
@@ -50,6 +55,8 @@ export class Cron {
     engine.observation.sample();
     engine.persistence.cron();
     engine.replication.cron();
+    engine.propagation.endOfBatch();
+    this.#someClients();
     if (this.#ticks % Math.max(1, Math.round(1000 / this.#period)) === 0) this.#everySecond(config.values.timeout);
   }
 
@@ -57,8 +64,7 @@ export class Cron {
     const { engine } = this.server;
     const now = engine.keyspace.now;
     for (const client of engine.clients.values()) {
-      const connection = client.link as ClientConnection;
-      connection.checkOutputLimit();
+      if (client.link instanceof ClientConnection) client.link.checkOutputLimit();
       if (timeout === 0 || client.isReplica || client.isTrusted || client.blocked !== null) continue;
       if (client.subscriptions > 0 || client.isMonitor) continue;
       if (Math.floor(now / 1000) - Math.floor(client.lastInteraction / 1000) > timeout) {
@@ -66,6 +72,29 @@ export class Cron {
         client.link.close();
       }
     }
+  }
+
+  /** Looks after the buffers of some clients, so that each has its turn about once a second. */
+  #someClients(): void {
+    const { engine, eviction } = this.server;
+    let turns = Math.min(
+      engine.clients.size,
+      Math.max(MIN_TURNS, Math.ceil(engine.clients.size * this.#period / 1000)),
+    );
+    for (; turns > 0; turns--) {
+      let next = this.#turns.next();
+      if (next.done) {
+        this.#turns = engine.clients.values();
+        next = this.#turns.next();
+        if (next.done) break;
+      }
+      const { link } = next.value;
+      if (!(link instanceof ClientConnection)) continue;
+      link.resizeInput();
+      link.resizeReply();
+      if (eviction.limit > 0) eviction.update(next.value);
+    }
+    eviction.evict();
   }
 
   /** Starts a slice of background work if there is any and none is waiting. */
@@ -96,6 +125,7 @@ export class Cron {
     if (engine.keyspace.graveyard.length > 0) engine.keyspace.reap(until);
     else if (this.#expires()) {
       engine.keyspace.expireDue(until);
+      engine.propagation.endOfBatch();
       if (engine.keyspace.attention & Attention.BLOCKED && engine.blocking.anyReady) engine.blocking.serve();
     }
     this.wake();

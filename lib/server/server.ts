@@ -17,18 +17,13 @@ import { fromLatin1 } from "../bytes/ascii.ts";
 import { Log, LogLevel } from "../observe/log.ts";
 import { Observation } from "../observe/observation.ts";
 import { Persistence } from "../persist/persistence.ts";
-import type {
-  Address,
-  Connection,
-  ConnectionHandler,
-  Listener,
-  Platform,
-  PlatformError,
-} from "../platform/platform.ts";
+import type { Connection, ConnectionHandler, Platform } from "../platform/platform.ts";
 import { PubSub } from "../pubsub/pubsub.ts";
 import { Replication } from "../replicate/replication.ts";
 import { ClientConnection, ParserPool } from "./connection.ts";
+import { ClientEviction } from "./client_eviction.ts";
 import { Cron } from "./cron.ts";
+import { Listening } from "./listening.ts";
 
 const MAX_CLIENTS = fromLatin1("-ERR max number of clients reached\r\n");
 const PROTECTED = fromLatin1(
@@ -41,12 +36,12 @@ export class Server implements ServerControl {
   readonly engine: Engine;
   readonly parsers = new ParserPool();
   readonly cron: Cron;
+  readonly eviction: ClientEviction;
   readonly log: Log;
   readonly startedAt: number;
   readonly runId: string;
   nextDescriptor = 8;
-  #tcp: Listener[] = [];
-  #unix: Listener | null = null;
+  readonly listening: Listening;
   #stopped = false;
   /** Called once when the server has ended by itself (SHUTDOWN, a signal). */
   onEnd: () => void = () => {};
@@ -67,6 +62,8 @@ export class Server implements ServerControl {
     engine.persistence = new Persistence(engine);
     engine.observation = new Observation(engine);
     this.cron = new Cron(this);
+    this.listening = new Listening(this, (connection, isUnixSocket) => this.#accept(connection, isUnixSocket));
+    this.eviction = new ClientEviction(this);
     this.#followConfig();
   }
 
@@ -104,7 +101,12 @@ export class Server implements ServerControl {
       return null;
     });
     follow(["requirepass"], () => {
-      // Clients that are connected stay as they are.
+      // Who is in stays in; who is not gets in when there is no password any more.
+      const open = (config.values.requirepass ?? "") === "";
+      for (const client of engine.clients.values()) {
+        if (open || client.authenticated) client.deny &= ~Deny.AUTH;
+        else client.deny |= Deny.AUTH;
+      }
       return null;
     });
     follow(["maxmemory", "maxmemory-policy", "lfu-log-factor", "lfu-decay-time"], () => {
@@ -125,18 +127,18 @@ export class Server implements ServerControl {
       this.cron.start();
       return null;
     });
-    config.onApply(["tcp-keepalive"], () => null);
+    config.onApply(["port", "bind"], () => this.listening.take());
+    follow(["maxmemory", "maxmemory-clients"], () => {
+      this.eviction.configure();
+      return null;
+    });
   }
 
   // ---- Listening ---------------------------------------------------------------------------------------------------------------
 
   /** Opens the listening sockets and starts the cron. Rejects with an Error whose message has been logged. */
   async start(): Promise<void> {
-    const { values } = this.config;
-    if (values.port > 0 || values.unixsocket === null) this.#tcp = await this.listenTcp(values.port, values.bind);
-    if (values.unixsocket !== null) {
-      this.#unix = await this.#listen({ path: hostPath(values.unixsocket), mode: values.unixsocketperm }, true);
-    }
+    await this.listening.open();
     this.cron.start();
   }
 
@@ -145,38 +147,8 @@ export class Server implements ServerControl {
     return this.engine.persistence.load();
   }
 
-  /** Listens on the addresses of `bind`: those with a '-' in front may be missing on this machine. */
-  async listenTcp(port: number, bind: readonly string[]): Promise<Listener[]> {
-    const listeners: Listener[] = [];
-    try {
-      for (const address of bind) {
-        const optional = address.startsWith("-");
-        const name = optional ? address.slice(1) : address;
-        const host = name === "*" ? "0.0.0.0" : name === "::*" ? "::" : name;
-        try {
-          const bound = listeners.length > 0 ? listeners[0].port : port;
-          listeners.push(await this.#listen({ host, port: bound, backlog: this.config.values.tcpBacklog }, false));
-        } catch (error) {
-          const { code, message } = error as PlatformError;
-          if (optional && code === "EADDRNOTAVAIL") continue;
-          this.log.warning(
-            `Warning: Could not create server TCP listening socket ${name}:${port}: ${listenError(code, message)}`,
-          );
-          if (optional && code === "EAFNOSUPPORT") continue;
-          throw error;
-        }
-      }
-      if (listeners.length === 0) throw new Error("no address to listen on");
-    } catch (error) {
-      for (const listener of listeners) listener.close();
-      throw error;
-    }
-    if (port === 0) this.config.assume("port", String(listeners[0].port));
-    return listeners;
-  }
-
-  #listen(address: Address, isUnixSocket: boolean): Promise<Listener> {
-    return this.platform.net.listen(address, (connection) => this.#accept(connection, isUnixSocket));
+  prepareListening(pairs: readonly string[]): Promise<void> | null {
+    return this.listening.prepare(pairs);
   }
 
   #accept(connection: Connection, isUnixSocket: boolean): ConnectionHandler {
@@ -211,6 +183,7 @@ export class Server implements ServerControl {
     client.closed = true;
     const { engine } = this;
     engine.clients.delete(client.id);
+    this.eviction.forget(client);
     engine.monitors.delete(client);
     engine.blocking.forget(client);
     engine.watches.removeAll(client);
@@ -220,6 +193,15 @@ export class Server implements ServerControl {
 
   wakeBackground(): void {
     this.cron.wake();
+  }
+
+  setActiveExpire(on: boolean): void {
+    this.cron.activeExpire = on;
+    this.cron.wake();
+  }
+
+  setCronPaused(paused: boolean): void {
+    this.cron.paused = paused;
   }
 
   // ---- The end -----------------------------------------------------------------------------------------------------------------
@@ -246,8 +228,7 @@ export class Server implements ServerControl {
     if (this.#stopped) return;
     this.#stopped = true;
     this.cron.stop();
-    for (const listener of this.#tcp) listener.close();
-    this.#unix?.close();
+    this.listening.close();
     for (const client of [...this.engine.clients.values()]) {
       client.link.flush();
       client.link.close();
@@ -263,13 +244,6 @@ function refuse(connection: Connection, error: Uint8Array): ConnectionHandler {
 
 function isLoopback(remote: string): boolean {
   return remote.startsWith("127.") || remote.startsWith("[::1]");
-}
-
-function listenError(code: string, message: string): string {
-  if (code === "EADDRINUSE") return "bind: Address already in use";
-  if (code === "EADDRNOTAVAIL") return "bind: Cannot assign requested address";
-  if (code === "EACCES") return "bind: Permission denied";
-  return message;
 }
 
 function hex(bytes: Uint8Array): string {
