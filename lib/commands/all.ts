@@ -21,6 +21,11 @@ import { commands as config } from "./config.ts";
 import { commands as server } from "./server.ts";
 import { commands as replication } from "./replication.ts";
 import { commands as script } from "./script.ts";
+import { commands as info } from "./info.ts";
+import { commands as slowlog } from "./slowlog.ts";
+import { commands as memory } from "./memory.ts";
+import { commands as latency } from "./latency.ts";
+import { commands as debug } from "./debug.ts";
 
 export const families: Command[] = [
   ...client,
@@ -43,4 +48,9 @@ export const families: Command[] = [
   ...server,
   ...replication,
   ...script,
+  ...info,
+  ...slowlog,
+  ...memory,
+  ...latency,
+  ...debug,
 ];

@@ -32,6 +32,9 @@ const REPLICA_KEYSPACE = errorReply("ERR Replica can't interact with the keyspac
 const BUSY = errorReply("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
 const INTERNAL = errorReply("ERR internal error, see the server's log");
 
+/** Fast commands are timed together, but not those that may block. */
+const TIMED_ALONE = Flag.FAST | Flag.BLOCKING;
+
 /** Runs the command in `c.args`, which has at least one argument. */
 export function execute(c: Client): void {
   const engine = c.engine;
@@ -58,7 +61,7 @@ export function call(c: Client, cmd: Command): void {
   const errors = reply.errors;
   const db = c.db;
   const outermost = engine.depth === 0;
-  const alone = !outermost || engine.timeEach || (cmd.flags & Flag.FAST) === 0;
+  const alone = !outermost || engine.timeEach || (cmd.flags & TIMED_ALONE) !== Flag.FAST;
   let start = 0;
   if (alone) {
     if (engine.runCommand !== null) endRun(c);
@@ -76,8 +79,10 @@ export function call(c: Client, cmd: Command): void {
     internalError(c, cmd, error);
   }
   engine.depth--;
-  cmd.calls++;
-  engine.stats.commands++;
+  if (c.readyKey === 0) {
+    cmd.calls++;
+    engine.stats.commands++;
+  }
   if (reply.errors !== errors) cmd.failed++;
   if (alone) {
     const micros = (engine.platform.clock.monotonic() - start) * 1000;
@@ -85,9 +90,10 @@ export function call(c: Client, cmd: Command): void {
     // A long command must not make those behind it in the batch live in the past.
     if (outermost && micros > 1000) engine.refreshTime();
   } else engine.runCalls++;
-  if (engine.monitors.size > 0) engine.observation.monitor(c, cmd);
+  if (engine.monitors.size > 0 && c.readyKey === 0) engine.observation.monitor(c, cmd);
   if (propagation.active ? keyspace.dirty !== dirty || propagation.special || outermost : propagation.special) {
     propagation.command(db.index, c.args, keyspace.dirty !== dirty, outermost);
+    c.writeOffset = propagation.offset;
   }
 }
 
@@ -243,6 +249,7 @@ function protectedAction(c: Client, cmd: Command): ErrorReply | null {
   );
 }
 
-function isLocal(c: Client): boolean {
+/** The client is on this machine. */
+export function isLocal(c: Client): boolean {
   return c.link.isUnixSocket || c.link.remote.startsWith("127.0.0.1:") || c.link.remote.startsWith("[::1]:");
 }

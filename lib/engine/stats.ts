@@ -6,6 +6,9 @@ export class Stats {
   /** Bytes read from and written to clients. */
   input = 0;
   output = 0;
+  /** Bytes of the replication stream and of snapshots, from the master and to replicas. */
+  replicationInput = 0;
+  replicationOutput = 0;
   rejectedConnections = 0;
   errorReplies = 0;
   /** Error replies by their first word. */
@@ -18,6 +21,8 @@ export class Stats {
   aclCommandDenied = 0;
   unexpectedErrors = 0;
   expiredTimeCapReached = 0;
+  /** Milliseconds spent deleting expired keys in the background. */
+  expireCycleMs = 0;
   pubsubSent = 0;
   queryBufferLimitDisconnections = 0;
   outputBufferLimitDisconnections = 0;
@@ -37,6 +42,7 @@ export class Stats {
     this.aclCommandDenied = 0;
     this.unexpectedErrors = 0;
     this.expiredTimeCapReached = 0;
+    this.expireCycleMs = 0;
     this.queryBufferLimitDisconnections = 0;
     this.outputBufferLimitDisconnections = 0;
   }

@@ -54,6 +54,10 @@ export class VirtualClock implements Clock {
     return this.#now;
   }
 
+  block(ms: number): void {
+    this.#now += ms;
+  }
+
   after(ms: number, run: () => void): TimerHandle {
     return this.#add(ms, run, 0);
   }
@@ -190,6 +194,10 @@ class MachineClock implements Clock {
 
   monotonic(): number {
     return this.#world.monotonic();
+  }
+
+  block(ms: number): void {
+    this.#world.block(ms);
   }
 
   after(ms: number, run: () => void): TimerHandle {

@@ -204,6 +204,10 @@ class NodeClock implements Clock {
     return performance.now();
   }
 
+  block(ms: number): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  }
+
   after(ms: number, run: () => void): TimerHandle {
     return setTimeout(run, ms);
   }

@@ -84,6 +84,8 @@ export interface Clock {
   /** Calls `run` every `ms` until cancelled. */
   every(ms: number, run: () => void): TimerHandle;
   cancel(handle: TimerHandle): void;
+  /** Stops the whole program for so many milliseconds (DEBUG SLEEP). */
+  block(ms: number): void;
   /** Calls `run` after the events that are already waiting have been served: how long work is cut into slices. */
   soon(run: () => void): void;
 }

@@ -84,6 +84,14 @@ export class Deadlines {
     this.#refs = [];
   }
 
+  /** Mean of the times of about `count` entries, NaN when there is none. */
+  meanTime(count: number): number {
+    const step = Math.max(1, Math.floor(this.count / count));
+    let sum = 0, taken = 0;
+    for (let i = 0; i < this.count; i += step, taken++) sum += this.#times[i >>> SEGMENT_BITS][i & IN_SEGMENT];
+    return sum / taken;
+  }
+
   get bytes(): number {
     return this.#times.length * SEGMENT * 12;
   }

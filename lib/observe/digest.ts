@@ -1,0 +1,133 @@
+/**
+ * Digests of values and of whole data sets, as DEBUG DIGEST and DIGEST-VALUE print them: equal for equal data, whatever the encoding
+ * and the order in a table, and equal to Redis's.
+ *
+ *   mix(d, x)  d = SHA1(d xor SHA1(x))   where order matters (strings, lists, streams, parts of a pair)
+ *   add(d, x)  d = d xor SHA1(x)         where it does not (members of a set, pairs of a hash, keys)
+ *
+ * How a type's elements are walked is a line in `ELEMENTS`.
+ */
+
+import { fromLatin1 } from "../bytes/ascii.ts";
+import { writeU32BE } from "../bytes/binary.ts";
+import { sha1 } from "../bytes/sha1.ts";
+import type { Database } from "../store/database.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import { Type } from "../store/record.ts";
+import { HashView } from "../store/types/hash.ts";
+import { SetView } from "../store/types/set.ts";
+
+const SIZE = 20;
+const EXPIRES = fromLatin1("!!expire!!");
+
+export class Digest {
+  readonly bytes = new Uint8Array(SIZE);
+  readonly #part = new Uint8Array(SIZE);
+
+  clear(): void {
+    this.bytes.fill(0);
+  }
+
+  /** Order does not matter. */
+  add(buf: Uint8Array, off: number, len: number): void {
+    sha1(buf, off, off + len, this.#part);
+    this.addDigest(this.#part);
+  }
+
+  addDigest(other: Uint8Array): void {
+    for (let i = 0; i < SIZE; i++) this.bytes[i] ^= other[i];
+  }
+
+  /** Order matters. */
+  mix(buf: Uint8Array, off: number, len: number): void {
+    this.add(buf, off, len);
+    sha1(this.bytes, 0, SIZE, this.bytes);
+  }
+
+  mixText(text: string): void {
+    this.mix(fromLatin1(text), 0, text.length);
+  }
+
+  mixU32(value: number): void {
+    const word = new Uint8Array(4);
+    writeU32BE(word, 0, value);
+    this.mix(word, 0, 4);
+  }
+
+  hex(): string {
+    return Array.from(this.bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+}
+
+const pair = new Digest();
+const hash = new HashView();
+const set = new SetView();
+
+type Walk = (db: Database, ref: number, into: Digest) => void;
+
+/** By type number: feeds the value's elements into the digest. */
+const ELEMENTS: Readonly<Record<number, Walk>> = {
+  [Type.STRING]: (db, ref, into) => into.mix(db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref)),
+  [Type.HASH]: (db, ref, into) => {
+    hash.open(db, ref).rewind();
+    while (hash.next()) {
+      hash.field.asText();
+      hash.value.asText();
+      pair.clear();
+      pair.mix(hash.field.buf, hash.field.off, hash.field.len);
+      pair.mix(hash.value.buf, hash.value.off, hash.value.len);
+      into.addDigest(pair.bytes);
+    }
+  },
+  [Type.SET]: (db, ref, into) => {
+    set.open(db, ref).rewind();
+    while (set.next()) {
+      set.member.asText();
+      into.add(set.member.buf, set.member.off, set.member.len);
+    }
+  },
+};
+
+/** Goes on with `into` for the value of a key. Throws an Error for a type that cannot be walked. */
+export function digestValue(db: Database, ref: number, into: Digest): void {
+  const type = db.type(ref);
+  into.mixU32(type);
+  const walk = ELEMENTS[type];
+  if (walk === undefined) throw new Error(`no digest of values of type ${type}`);
+  walk(db, ref, into);
+  if (db.expireAt(ref) !== -1) into.add(EXPIRES, 0, EXPIRES.length);
+}
+
+/** The digest of all databases, as hexadecimal digits. */
+export function digestAll(keyspace: Keyspace): string {
+  const total = new Digest();
+  const key = new Digest();
+  for (const db of keyspace.databases) {
+    const { dict } = db;
+    if (dict.count === 0) continue;
+    total.mixU32(db.index);
+    for (let bucket = 0; bucket < dict.buckets; bucket++) {
+      for (let ref = dict.first(bucket); ref !== 0; ref = dict.next(ref)) {
+        key.clear();
+        key.mix(dict.keyBuffer(ref), dict.keyOffset(ref), dict.keyLength(ref));
+        digestValue(db, ref, key);
+        total.addDigest(key.bytes);
+      }
+    }
+  }
+  return total.hex();
+}
+
+/** A double as C's %.17g prints it. */
+export function seventeenDigits(n: number): string {
+  if (!Number.isFinite(n)) return Number.isNaN(n) ? "nan" : n < 0 ? "-inf" : "inf";
+  if (n === 0) return Object.is(n, -0) ? "-0" : "0";
+  const [mantissa, exponent] = n.toExponential(16).split("e");
+  const power = Number(exponent);
+  if (power < -4 || power >= 17) {
+    const digits = mantissa.replace(/\.?0+$/, "");
+    return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+  }
+  const fixed = n.toFixed(Math.min(100, Math.max(0, 16 - power)));
+  return fixed.includes(".") ? fixed.replace(/\.?0+$/, "") : fixed;
+}

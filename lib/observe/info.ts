@@ -1,0 +1,430 @@
+/**
+ * INFO: the sections of the server's report, in Redis's order and with its field names. A section is a list of fields that is
+ * made when it is asked for; nothing is kept up to date for it.
+ *
+ * Some fields of Redis have a fixed value here because what they count cannot happen: there are no forks, no I/O threads and
+ * no defragmentation.
+ */
+
+import { type Command, Deny } from "../engine/command.ts";
+import type { Engine } from "../engine/engine.ts";
+import { REDIS_VERSION } from "../engine/version.ts";
+import type { Histogram } from "./histogram.ts";
+import { humanBytes, memoryReport, ratio } from "./memory.ts";
+
+type Field = readonly [name: string, value: string | number];
+type Section = readonly [name: string, title: string, fields: (engine: Engine) => Field[]];
+
+const SECTIONS: readonly Section[] = [
+  ["server", "Server", server],
+  ["clients", "Clients", clients],
+  ["memory", "Memory", memory],
+  ["persistence", "Persistence", persistence],
+  ["stats", "Stats", stats],
+  ["replication", "Replication", replication],
+  ["cpu", "CPU", cpu],
+  ["modules", "Modules", () => []],
+  ["commandstats", "Commandstats", commandStats],
+  ["errorstats", "Errorstats", errorStats],
+  ["latencystats", "Latencystats", latencyStats],
+  ["cluster", "Cluster", cluster],
+  ["keyspace", "Keyspace", keyspace],
+];
+/** Deadlines that avg_ttl is estimated from. */
+const TTL_SAMPLES = 64;
+const ONLY_ON_DEMAND = ["commandstats", "latencystats"];
+
+/** The text of INFO for section names in lower case; none means the default sections. */
+export function infoText(engine: Engine, names: readonly string[]): string {
+  const all = names.includes("all") || names.includes("everything");
+  const wanted = new Set(names);
+  if (names.length === 0 || wanted.has("default")) {
+    for (const [name] of SECTIONS) if (!ONLY_ON_DEMAND.includes(name)) wanted.add(name);
+  }
+  if (wanted.has("module_list")) wanted.add("modules");
+  const shown = SECTIONS.filter(([name]) => all || wanted.has(name));
+  return shown.map(([, title, fields]) => {
+    const lines = fields(engine).map(([name, value]) => `${name}:${value}\r\n`);
+    return `# ${title}\r\n${lines.join("")}`;
+  }).join("\r\n");
+}
+
+/** A whole number from one that may have a fraction. */
+const whole = (n: number): number => Math.floor(n);
+
+function server(engine: Engine): Field[] {
+  const { control, platform, keyspace, config: { values } } = engine;
+  const { process } = platform;
+  const micros = platform.clock.nowMicros();
+  const uptime = whole(micros / 1e6) - whole(control.startedAt / 1000);
+  return [
+    ["redis_version", REDIS_VERSION],
+    ["redis_git_sha1", "00000000"],
+    ["redis_git_dirty", 0],
+    ["redis_build_id", "0"],
+    ["redis_mode", values.clusterEnabled ? "cluster" : "standalone"],
+    ["os", process.os],
+    ["arch_bits", process.machineBits],
+    ["monotonic_clock", "performance.now"],
+    ["multiplexing_api", `${platform.runtime.name}-${platform.runtime.version}`],
+    ["atomicvar_api", "none"],
+    ["gcc_version", "0.0.0"],
+    ["process_id", process.id],
+    ["process_supervised", values.supervised],
+    ["run_id", control.runId],
+    ["tcp_port", values.port],
+    ["server_time_usec", micros],
+    ["uptime_in_seconds", uptime],
+    ["uptime_in_days", whole(uptime / 86400)],
+    ["hz", values.hz],
+    ["configured_hz", values.hz],
+    ["lru_clock", keyspace.lruClock],
+    ["executable", control.executable],
+    ["config_file", control.configFile],
+    ["io_threads_active", 0],
+  ];
+}
+
+function clients(engine: Engine): Field[] {
+  let connected = 0, timed = 0, input = 0, output = 0;
+  for (const { link, isReplica, blocked } of engine.clients.values()) {
+    if (!isReplica) connected++;
+    if (blocked !== null && blocked.timer !== null) timed++;
+    input = Math.max(input, link.inputBytes);
+    output = Math.max(output, link.outputBytes);
+  }
+  return [
+    ["connected_clients", connected],
+    ["cluster_connections", 0],
+    ["maxclients", engine.config.values.maxclients],
+    ["client_recent_max_input_buffer", input],
+    ["client_recent_max_output_buffer", output],
+    ["blocked_clients", engine.blocking.count],
+    ["tracking_clients", 0],
+    ["clients_in_timeout_table", timed],
+  ];
+}
+
+function memory(engine: Engine): Field[] {
+  const { values } = engine.config;
+  const m = memoryReport(engine);
+  return [
+    ["used_memory", m.used],
+    ["used_memory_human", humanBytes(m.used)],
+    ["used_memory_rss", m.rss],
+    ["used_memory_rss_human", humanBytes(m.rss)],
+    ["used_memory_peak", m.peak],
+    ["used_memory_peak_human", humanBytes(m.peak)],
+    ["used_memory_peak_perc", `${ratio(m.used * 100, m.peak)}%`],
+    ["used_memory_overhead", m.overhead],
+    ["used_memory_startup", m.startup],
+    ["used_memory_dataset", m.dataset],
+    ["used_memory_dataset_perc", `${m.datasetPercent.toFixed(2)}%`],
+    ["allocator_allocated", m.used],
+    ["allocator_active", m.reserved],
+    ["allocator_resident", m.reserved],
+    ["total_system_memory", m.system],
+    ["total_system_memory_human", humanBytes(m.system)],
+    ["used_memory_lua", 0],
+    ["used_memory_vm_eval", 0],
+    ["used_memory_lua_human", humanBytes(0)],
+    ["used_memory_scripts_eval", 0],
+    ["number_of_cached_scripts", 0],
+    ["number_of_functions", 0],
+    ["number_of_libraries", 0],
+    ["used_memory_vm_functions", 0],
+    ["used_memory_vm_total", 0],
+    ["used_memory_vm_total_human", humanBytes(0)],
+    ["used_memory_functions", 0],
+    ["used_memory_scripts", 0],
+    ["used_memory_scripts_human", humanBytes(0)],
+    ["maxmemory", values.maxmemory],
+    ["maxmemory_human", humanBytes(values.maxmemory)],
+    ["maxmemory_policy", values.maxmemoryPolicy],
+    ["allocator_frag_ratio", ratio(m.reserved, m.used)],
+    ["allocator_frag_bytes", m.reserved - m.used],
+    ["allocator_rss_ratio", "1.00"],
+    ["allocator_rss_bytes", 0],
+    ["rss_overhead_ratio", ratio(m.rss, m.reserved)],
+    ["rss_overhead_bytes", m.rss - m.reserved],
+    ["mem_fragmentation_ratio", ratio(m.rss, m.used)],
+    ["mem_fragmentation_bytes", m.rss - m.used],
+    ["mem_not_counted_for_evict", m.notCounted],
+    ["mem_replication_backlog", m.backlog],
+    ["mem_total_replication_buffers", m.backlog],
+    ["mem_clients_slaves", m.replicas],
+    ["mem_clients_normal", m.clients],
+    ["mem_cluster_links", 0],
+    ["mem_aof_buffer", m.aofBuffer],
+    ["mem_allocator", "slab"],
+    ["active_defrag_running", 0],
+    ["lazyfree_pending_objects", engine.keyspace.graveyard.length],
+    ["lazyfreed_objects", engine.keyspace.lazyFreed],
+  ];
+}
+
+function persistence(engine: Engine): Field[] {
+  const { keyspace, persistence: state, config: { values } } = engine;
+  const { loading, snapshot } = state;
+  const saving = state.background === "rdb", rewriting = state.background === "aof";
+  const since = (ms: number) => whole(keyspace.now / 1000) - whole(ms / 1000);
+  const fields: Field[] = [
+    ["loading", engine.deny & Deny.LOADING ? 1 : 0],
+    ["async_loading", engine.deny & Deny.ASYNC_LOADING ? 1 : 0],
+    ["current_cow_peak", 0],
+    ["current_cow_size", 0],
+    ["current_cow_size_age", 0],
+    ["current_fork_perc", snapshot === null ? "0.00" : ratio(snapshot.saved * 100, snapshot.total)],
+    ["current_save_keys_processed", snapshot?.saved ?? 0],
+    ["current_save_keys_total", snapshot?.total ?? 0],
+    ["rdb_changes_since_last_save", keyspace.dirty],
+    ["rdb_bgsave_in_progress", saving ? 1 : 0],
+    ["rdb_last_save_time", state.lastSave],
+    ["rdb_last_bgsave_status", state.lastSaveOk ? "ok" : "err"],
+    ["rdb_last_bgsave_time_sec", state.lastSaveDuration],
+    ["rdb_current_bgsave_time_sec", saving ? since(state.backgroundStart) : -1],
+    ["rdb_saves", state.saves],
+    ["rdb_last_cow_size", 0],
+    ["rdb_last_load_keys_expired", state.keysExpired],
+    ["rdb_last_load_keys_loaded", state.keysLoaded],
+    ["aof_enabled", values.appendonly ? 1 : 0],
+    ["aof_rewrite_in_progress", rewriting ? 1 : 0],
+    ["aof_rewrite_scheduled", 0],
+    ["aof_last_rewrite_time_sec", -1],
+    ["aof_current_rewrite_time_sec", rewriting ? since(state.backgroundStart) : -1],
+    ["aof_last_bgrewrite_status", "ok"],
+    ["aof_rewrites", 0],
+    ["aof_rewrites_consecutive_failures", 0],
+    ["aof_last_write_status", "ok"],
+    ["aof_last_cow_size", 0],
+    ["module_fork_in_progress", 0],
+    ["module_fork_last_cow_size", 0],
+  ];
+  if (loading !== null) {
+    const { startedAt, totalBytes, loadedBytes } = loading;
+    const elapsed = since(startedAt);
+    fields.push(
+      ["loading_start_time", whole(startedAt / 1000)],
+      ["loading_total_bytes", totalBytes],
+      ["loading_rdb_used_mem", 0],
+      ["loading_loaded_bytes", loadedBytes],
+      ["loading_loaded_perc", ratio(loadedBytes * 100, totalBytes)],
+      ["loading_eta_seconds", elapsed === 0 ? 1 : whole(elapsed * (totalBytes - loadedBytes) / (loadedBytes + 1))],
+    );
+  }
+  return fields;
+}
+
+function stats(engine: Engine): Field[] {
+  const { stats, keyspace, observation } = engine;
+  const kilobytes = (bytes: number) => (bytes / 1024).toFixed(2);
+  const subscribed = subscriptions(engine);
+  return [
+    ["total_connections_received", stats.connections],
+    ["total_commands_processed", stats.commands],
+    ["instantaneous_ops_per_sec", whole(observation.commandRate.perSecond)],
+    ["total_net_input_bytes", stats.input],
+    ["total_net_output_bytes", stats.output],
+    ["total_net_repl_input_bytes", 0],
+    ["total_net_repl_output_bytes", 0],
+    ["instantaneous_input_kbps", kilobytes(observation.inputRate.perSecond)],
+    ["instantaneous_output_kbps", kilobytes(observation.outputRate.perSecond)],
+    ["instantaneous_input_repl_kbps", "0.00"],
+    ["instantaneous_output_repl_kbps", "0.00"],
+    ["rejected_connections", stats.rejectedConnections],
+    ["sync_full", 0],
+    ["sync_partial_ok", 0],
+    ["sync_partial_err", 0],
+    ["expired_keys", keyspace.expiredKeys],
+    ["expired_stale_perc", "0.00"],
+    ["expired_time_cap_reached_count", stats.expiredTimeCapReached],
+    ["expire_cycle_cpu_milliseconds", whole(stats.expireCycleMs)],
+    ["evicted_keys", keyspace.evictedKeys],
+    ["evicted_clients", stats.evictedClients],
+    ["total_eviction_exceeded_time", 0],
+    ["current_eviction_exceeded_time", 0],
+    ["keyspace_hits", keyspace.hits],
+    ["keyspace_misses", keyspace.misses],
+    ["pubsub_channels", subscribed.channels],
+    ["pubsub_patterns", subscribed.patterns],
+    ["pubsubshard_channels", subscribed.shardChannels],
+    ["latest_fork_usec", 0],
+    ["total_forks", 0],
+    ["migrate_cached_sockets", 0],
+    ["slave_expires_tracked_keys", 0],
+    ["active_defrag_hits", 0],
+    ["active_defrag_misses", 0],
+    ["active_defrag_key_hits", 0],
+    ["active_defrag_key_misses", 0],
+    ["total_active_defrag_time", 0],
+    ["current_active_defrag_time", 0],
+    ["tracking_total_keys", 0],
+    ["tracking_total_items", 0],
+    ["tracking_total_prefixes", 0],
+    ["unexpected_error_replies", stats.unexpectedErrors],
+    ["total_error_replies", stats.errorReplies],
+    ["dump_payload_sanitizations", 0],
+    ["total_reads_processed", stats.reads],
+    ["total_writes_processed", stats.writes],
+    ["io_threaded_reads_processed", 0],
+    ["io_threaded_writes_processed", 0],
+    ["reply_buffer_shrinks", 0],
+    ["reply_buffer_expands", 0],
+  ];
+}
+
+/** Numbers of different channels, patterns and shard channels that somebody is subscribed to. */
+function subscriptions(engine: Engine): { channels: number; patterns: number; shardChannels: number } {
+  const channels = new Set<string>(), patterns = new Set<string>(), shardChannels = new Set<string>();
+  const add = (all: Set<string>, some: Iterable<string> | null) => {
+    for (const name of some ?? []) all.add(name);
+  };
+  for (const client of engine.clients.values()) {
+    add(channels, client.channels);
+    add(patterns, client.patterns);
+    add(shardChannels, client.shardChannels);
+  }
+  return { channels: channels.size, patterns: patterns.size, shardChannels: shardChannels.size };
+}
+
+function replication(engine: Engine): Field[] {
+  const { replication, config: { values } } = engine;
+  const { replicas, stream } = replication;
+  const limited = values.minReplicasToWrite > 0 && values.minReplicasMaxLag > 0;
+  const seconds = (since: number) => Math.floor((engine.keyspace.now - since) / 1000);
+  return [
+    ["role", replication.isReplica ? "slave" : "master"],
+    ...masterLink(engine),
+    ["connected_slaves", replicas.count],
+    ...limited ? [["min_slaves_good_slaves", replicas.good(values.minReplicasMaxLag)] as const] : [],
+    ...[...replicas].map((replica, i): Field => {
+      const lag = replica.state === "online" ? seconds(replica.confirmedAt) : 0;
+      return [
+        `slave${i}`,
+        `ip=${replica.ip},port=${replica.listeningPort},state=${replica.state},offset=${replica.confirmed},lag=${lag}`,
+      ];
+    }),
+    ["master_failover_state", "no-failover"],
+    ["master_replid", replication.id],
+    ["master_replid2", replication.secondId],
+    ["master_repl_offset", stream.offset],
+    ["second_repl_offset", replication.secondOffset],
+    ["repl_backlog_active", stream.active ? 1 : 0],
+    ["repl_backlog_size", values.replBacklogSize],
+    ["repl_backlog_first_byte_offset", stream.active ? stream.first + 1 : 0],
+    ["repl_backlog_histlen", stream.length],
+  ];
+}
+
+/** What a replica tells of its master. */
+function masterLink(engine: Engine): Field[] {
+  const { replication: { master, stream }, config: { values }, keyspace } = engine;
+  if (master === null) return [];
+  const seconds = (since: number) => Math.floor((keyspace.now - since) / 1000);
+  const fields: Field[] = [
+    ["master_host", master.host],
+    ["master_port", master.port],
+    ["master_link_status", master.state === "connected" ? "up" : "down"],
+    ["master_last_io_seconds_ago", master.state === "connected" ? seconds(master.lastIo) : -1],
+    ["master_sync_in_progress", master.state === "sync" ? 1 : 0],
+    ["slave_read_repl_offset", master.readOffset],
+    ["slave_repl_offset", stream.offset],
+  ];
+  if (master.state === "sync") {
+    const size = Math.max(0, master.transferSize);
+    fields.push(
+      ["master_sync_total_bytes", size],
+      ["master_sync_read_bytes", master.transferRead],
+      ["master_sync_left_bytes", size - master.transferRead],
+      ["master_sync_perc", (size === 0 ? 0 : master.transferRead / size * 100).toFixed(2)],
+      ["master_sync_last_io_seconds_ago", seconds(master.lastIo)],
+    );
+  }
+  if (master.state !== "connected") {
+    fields.push(["master_link_down_since_seconds", master.downSince === 0 ? -1 : seconds(master.downSince)]);
+  }
+  fields.push(
+    ["slave_priority", values.replicaPriority],
+    ["slave_read_only", values.replicaReadOnly ? 1 : 0],
+    ["replica_announced", values.replicaAnnounced ? 1 : 0],
+  );
+  return fields;
+}
+
+function cpu(engine: Engine): Field[] {
+  const { user, system } = engine.platform.process.cpu();
+  return [
+    ["used_cpu_sys", system.toFixed(6)],
+    ["used_cpu_user", user.toFixed(6)],
+    ["used_cpu_sys_children", "0.000000"],
+    ["used_cpu_user_children", "0.000000"],
+    ["used_cpu_sys_main_thread", system.toFixed(6)],
+    ["used_cpu_user_main_thread", user.toFixed(6)],
+  ];
+}
+
+/** Commands and subcommands; a container stands before its subcommands. */
+function* allCommands(table: Iterable<Command>): IterableIterator<Command> {
+  for (const cmd of table) {
+    yield cmd;
+    if (cmd.subcommands !== null) yield* allCommands(cmd.subcommands);
+  }
+}
+
+function commandStats(engine: Engine): Field[] {
+  const fields: Field[] = [];
+  for (const cmd of allCommands(engine.table)) {
+    const { calls, usec, rejected, failed } = cmd;
+    if (calls === 0 && rejected === 0 && failed === 0) continue;
+    const each = calls === 0 ? 0 : usec / calls;
+    fields.push([
+      `cmdstat_${safe(cmd.fullName)}`,
+      `calls=${calls},usec=${whole(usec)},usec_per_call=${
+        each.toFixed(2)
+      },rejected_calls=${rejected},failed_calls=${failed}`,
+    ]);
+  }
+  return fields;
+}
+
+function errorStats(engine: Engine): Field[] {
+  const names = [...engine.stats.errors.keys()].sort();
+  return names.map((name) => [`errorstat_${safe(name)}`, `count=${engine.stats.errors.get(name)}`]);
+}
+
+/** Characters that would break the format of a line are replaced. */
+function safe(name: string): string {
+  return name.replace(/[#:\n\r]/g, "_");
+}
+
+function latencyStats(engine: Engine): Field[] {
+  const { latencyTracking, latencyTrackingInfoPercentiles: percentiles } = engine.config.values;
+  if (!latencyTracking) return [];
+  const fields: Field[] = [];
+  for (const cmd of allCommands(engine.table)) {
+    if (cmd.latency === null) continue;
+    const histogram = cmd.latency as Histogram;
+    const values = percentiles.map((percentile) => {
+      const name = percentile.toFixed(6).replace(/\.?0+$/, "");
+      return `p${name}=${(histogram.percentile(percentile) / 1000).toFixed(3)}`;
+    });
+    fields.push([`latency_percentiles_usec_${safe(cmd.fullName)}`, values.join(",")]);
+  }
+  return fields;
+}
+
+function cluster(engine: Engine): Field[] {
+  return [["cluster_enabled", engine.config.values.clusterEnabled ? 1 : 0]];
+}
+
+function keyspace(engine: Engine): Field[] {
+  const fields: Field[] = [];
+  for (const db of engine.keyspace.databases) {
+    const keys = db.dict.count;
+    if (keys === 0) continue;
+    const { deadlines } = db;
+    const ttl = deadlines.count === 0 ? 0 : Math.max(0, whole(deadlines.meanTime(TTL_SAMPLES) - engine.keyspace.now));
+    fields.push([`db${db.index}`, `keys=${keys},expires=${deadlines.count},avg_ttl=${ttl}`]);
+  }
+  return fields;
+}

@@ -1,0 +1,88 @@
+/**
+ * Where the memory goes, for INFO memory, MEMORY STATS and MEMORY DOCTOR.
+ *
+ * What the slab, the tables and the clients' buffers take is counted to the byte; only the runtime itself (its compiler, its own
+ * heap) shows in the resident set alone, as the "rss overhead".
+ */
+
+import { clientMemory } from "../engine/client_info.ts";
+import type { Engine } from "../engine/engine.ts";
+
+export interface MemoryReport {
+  /** Bytes of data, tables and clients' buffers. */
+  readonly used: number;
+  readonly peak: number;
+  /** What it was before there was any data. */
+  readonly startup: number;
+  /** Bytes of slabs, used or not, and of everything else that is counted in `used`. */
+  readonly reserved: number;
+  readonly rss: number;
+  readonly system: number;
+  readonly clients: number;
+  readonly replicas: number;
+  readonly backlog: number;
+  readonly aofBuffer: number;
+  /** Of `used`, what `maxmemory` does not limit. */
+  readonly notCounted: number;
+  /** Bytes of each database's hash table and deadlines, where there are keys. */
+  readonly databases: readonly { index: number; main: number; expires: number }[];
+  readonly overhead: number;
+  readonly dataset: number;
+  readonly datasetPercent: number;
+  readonly keys: number;
+}
+
+export function memoryReport(engine: Engine): MemoryReport {
+  const { keyspace, observation, platform: { process }, stats } = engine;
+  let clients = 0, replicas = 0;
+  for (const client of engine.clients.values()) {
+    if (client.isReplica) replicas += clientMemory(client);
+    else clients += clientMemory(client);
+  }
+  const used = keyspace.usedMemory + clients + replicas;
+  stats.peakMemory = Math.max(stats.peakMemory, used);
+  const databases = keyspace.databases.filter((db) => db.dict.count > 0).map((db) => ({
+    index: db.index,
+    main: db.dict.overhead,
+    expires: db.deadlines.bytes,
+  }));
+  const startup = observation.startupMemory;
+  let overhead = startup + clients + replicas;
+  for (const { main, expires } of databases) overhead += main + expires;
+  const dataset = Math.max(0, used - overhead);
+  const net = used - startup;
+  return {
+    used,
+    peak: stats.peakMemory,
+    startup,
+    reserved: used - keyspace.slab.used + keyspace.slab.reserved,
+    rss: process.memory().rss,
+    system: process.totalSystemMemory(),
+    clients,
+    replicas,
+    backlog: 0,
+    aofBuffer: 0,
+    notCounted: replicas,
+    databases,
+    overhead,
+    dataset,
+    datasetPercent: net > 0 ? dataset * 100 / net : 0,
+    keys: keyspace.keys,
+  };
+}
+
+/** A quotient with two digits; 0 where there is nothing to divide by. */
+export function ratio(part: number, whole: number): string {
+  return (whole === 0 ? 0 : part / whole).toFixed(2);
+}
+
+/** "512B", "1.50K", "2.00G". */
+export function humanBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes}B`;
+  let unit = 1024;
+  for (const letter of "KMGTP") {
+    if (bytes < unit * 1024) return `${(bytes / unit).toFixed(2)}${letter}`;
+    unit *= 1024;
+  }
+  return `${bytes}B`;
+}
