@@ -57,6 +57,9 @@ interface ReadyKey {
   readonly key: Uint8Array;
 }
 
+const ROLE_CHANGED = errorReply(
+  "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+);
 const UNBLOCKED = errorReply("UNBLOCKED client unblocked via CLIENT UNBLOCK");
 
 export class Blocking {
@@ -141,6 +144,14 @@ export class Blocking {
     });
     this.engine.unblocked(blocked);
     return true;
+  }
+
+  /** Ends a wait because the role of the server has changed: what it waited for may never happen here. */
+  releaseWithError(client: Client): void {
+    this.release(client, (c) => {
+      c.reply.error(ROLE_CHANGED);
+      c.link.closeAfterReply();
+    });
   }
 
   /** Ends a `wait` with the reply that `write` makes. */

@@ -44,6 +44,8 @@ export interface Link {
   closeAfterReply(): void;
   /** Closes at once. */
   close(): void;
+  /** Called when the queue of output has become short again. */
+  onDrained: (() => void) | null;
 }
 
 export class Client {
@@ -89,6 +91,8 @@ export class Client {
   shardChannels: Set<string> | null = null;
   readonly createdAt: number;
   lastInteraction: number;
+  /** Offset of the replication stream after the client's last command: what WAIT waits for. */
+  writeOffset = 0;
   /** Microseconds that the current command has taken so far, when it blocks. */
   duration = 0;
 

@@ -15,8 +15,13 @@ import { Args, type Part } from "../bytes/args.ts";
 import { Attention } from "../store/keyspace.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 
-/** Who keeps or forwards the stream of writes. Args must be consumed during the call. */
-export type PropagationListener = (db: number, args: Args) => void;
+/** Who keeps or forwards the stream of writes. */
+export interface PropagationListener {
+  /** Args must be consumed during the call. */
+  command(db: number, args: Args): void;
+  /** After each batch of commands that had an effect: what has gathered can go out. */
+  endOfBatch(): void;
+}
 
 interface Effect {
   readonly db: number;
@@ -30,6 +35,9 @@ export class Propagation {
   /** False while nobody listens: handlers can spare themselves the work. */
   active = false;
   #listeners: PropagationListener[] = [];
+  /** Length of the replication stream so far, in bytes; 0 while there is none. */
+  offset = 0;
+  #told = false;
   #pending: Effect[] = [];
   #rewritten: Args | null = null;
   #forced = false;
@@ -115,6 +123,14 @@ export class Propagation {
   }
 
   #tell(db: number, args: Args): void {
-    for (const listener of this.#listeners) listener(db, args);
+    this.#told = true;
+    for (const listener of this.#listeners) listener.command(db, args);
+  }
+
+  /** At the end of a batch of commands, before its replies leave. */
+  endOfBatch(): void {
+    if (!this.#told) return;
+    this.#told = false;
+    for (const listener of this.#listeners) listener.endOfBatch();
   }
 }

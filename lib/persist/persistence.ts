@@ -14,7 +14,7 @@ import type { PlatformError } from "../platform/platform.ts";
 import { MISCONF_RDB } from "../resp/errors.ts";
 import { CorruptData } from "./rdb_reader.ts";
 import { LoadError, type LoadOptions, loadRdb, RdbFileSink } from "./rdb_file.ts";
-import { Snapshot } from "./snapshot.ts";
+import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
 
 /** Milliseconds between two tries of a save that fails. */
 const RETRY_AFTER = 5000;
@@ -50,6 +50,8 @@ export class Persistence {
   #lastTry = 0;
   #dirtyAtStart = 0;
   #sink: RdbFileSink | null = null;
+  /** Called with the outcome of the save that is under way. */
+  #onSaved: (saved: boolean) => void = () => {};
 
   constructor(readonly engine: Engine) {
     this.lastSave = Math.floor(engine.keyspace.now / 1000);
@@ -101,10 +103,13 @@ export class Persistence {
     return true;
   }
 
-  /** BGSAVE. False when the temporary file cannot be made, which has been logged. */
-  startSave(): boolean {
+  /**
+   * BGSAVE. False when the temporary file cannot be made, which has been logged. `onSaved` is told the outcome otherwise.
+   */
+  startSave(onSaved: (saved: boolean) => void = () => {}): boolean {
     const { engine } = this;
     this.saveScheduled = false;
+    this.#onSaved = onSaved;
     this.#lastTry = engine.keyspace.now;
     this.#dirtyAtStart = engine.keyspace.dirty;
     let sink: RdbFileSink;
@@ -122,12 +127,18 @@ export class Persistence {
   }
 
   /** Begins a snapshot; `onEnd` is called when all bytes were given to the sinks. */
-  begin(background: Background, sinks: RdbFileSink[], onEnd: () => void): void {
+  begin(
+    background: Background,
+    sinks: readonly SnapshotSink[],
+    onEnd: () => void,
+    filter: Pick<SnapshotOptions, "withoutData" | "withoutFunctions"> = {},
+  ): Snapshot {
     this.background = background;
     this.backgroundStart = this.engine.platform.clock.now();
     const snapshot = new Snapshot(this.engine, sinks, {
       aux: background === "aof" ? [["aof-base", "1"]] : this.#aux(),
       functions: this.functions,
+      ...filter,
     }, () => {
       this.snapshot = null;
       onEnd();
@@ -135,6 +146,7 @@ export class Persistence {
     this.snapshot = snapshot;
     for (const sink of sinks) sink.onRoom = () => snapshot.go();
     snapshot.go();
+    return snapshot;
   }
 
   async #finishSave(sink: RdbFileSink): Promise<void> {
@@ -150,6 +162,7 @@ export class Persistence {
       this.#sink = null;
       this.background = "none";
       this.#failed();
+      this.#onSaved(false);
       return;
     }
     this.#sink = null;
@@ -158,6 +171,7 @@ export class Persistence {
     this.lastSaveDuration = Math.floor((engine.platform.clock.now() - this.backgroundStart) / 1000);
     engine.log.notice("Background saving terminated with success");
     this.#succeeded(this.#dirtyAtStart);
+    this.#onSaved(true);
   }
 
   /** The finished temporary file takes the name. */
@@ -195,6 +209,7 @@ export class Persistence {
       this.engine.log.notice("Background saving terminated by signal 10");
       this.#sink = null;
       this.background = "none";
+      this.#onSaved(false);
     }
     if (snapshot === null) return;
     snapshot.abandon();
@@ -238,13 +253,14 @@ export class Persistence {
     const path = this.#target;
     if (engine.platform.files.stat(path) === null) return;
     const start = engine.platform.clock.monotonic();
-    await this.loadFile(path, { keepExpired: false });
+    const aux = await this.loadFile(path, { keepExpired: false });
+    engine.replication.loadedInfo(aux);
     const seconds = (engine.platform.clock.monotonic() - start) / 1000;
     engine.log.notice(`DB loaded from disk: ${seconds.toFixed(3)} seconds`);
   }
 
-  /** Loads one RDB file into the databases, in slices. Rejects as `load` does. */
-  async loadFile(path: string, options: LoadOptions): Promise<void> {
+  /** Loads one RDB file into the databases, in slices; returns its header's fields. Rejects as `load` does. */
+  async loadFile(path: string, options: LoadOptions): Promise<ReadonlyMap<string, string>> {
     const { engine } = this;
     const { clock, files } = engine.platform;
     let file;
@@ -274,6 +290,7 @@ export class Persistence {
       this.keysExpired = info.expired;
       const empty = info.emptySkipped > 0 ? `, empty keys skipped: ${info.emptySkipped}` : "";
       engine.log.notice(`Done loading RDB, keys loaded: ${info.loaded}, keys expired: ${info.expired}${empty}.`);
+      return info.aux;
     } catch (error) {
       if (error instanceof LoadError) throw new Error(error.message);
       if (!(error instanceof CorruptData)) throw error;
@@ -296,7 +313,6 @@ export class Persistence {
         log.notice(`RDB memory usage when created ${(Number(value) / 1048576).toFixed(2)} Mb`);
       } else if (name === "aof-base" && value !== "0") log.notice("RDB is base AOF");
     }
-    this.engine.replication.loadedInfo(aux);
   }
 
   beginLoading(totalBytes: number): void {

@@ -49,6 +49,8 @@ export interface SnapshotSink {
   write(buf: Uint8Array, length: number): void;
   /** True while the sink has more to write than it should hold: the walk waits until it calls `Snapshot.go`. */
   readonly isFull: boolean;
+  /** Set by the one who begins the snapshot: to be called when the sink is not full any more. */
+  onRoom: () => void;
 }
 
 export interface SnapshotOptions {

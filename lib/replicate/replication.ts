@@ -1,25 +1,316 @@
-/** Replication: which role this server has. */
+/**
+ * Replication: the role of this server, its replication IDs and offset, and the stream of writes.
+ *
+ * A master numbers its writes (`stream`) and feeds replicas (`Replicas`). A replica follows a master through `MasterLink` and
+ * passes the master's stream on, byte for byte, to replicas of its own, so that all of them share IDs and offsets and any of them can go on
+ * with any other after a failover (PSYNC2). `secondId` is the history that this one continues, valid up to `secondOffset`.
+ *
+ * Behaviour and texts: replication.c of Redis 7.0.
+ */
 
+import type { Args } from "../bytes/args.ts";
+import { fromLatin1, writeInt } from "../bytes/ascii.ts";
+import { Args as Arguments } from "../bytes/args.ts";
 import type { Client } from "../engine/client.ts";
+import { Deny } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { PropagationListener } from "../engine/propagation.ts";
+import { MasterLink } from "./master_link.ts";
+import { Replicas } from "./replicas.ts";
+import { ReplicationStream } from "./stream.ts";
 
-export class Replication {
-  /** True while this server follows a master. */
-  isReplica = false;
+const NO_ID = "0".repeat(40);
+const PING = Arguments.of("PING");
+const GETACK = Arguments.of("REPLCONF", "GETACK", "*");
 
-  constructor(readonly engine: Engine) {}
+interface Waiter {
+  readonly client: Client;
+  readonly offset: number;
+  readonly count: number;
+}
 
-  /** Called by the cron. */
-  cron(): void {}
+export class Replication implements PropagationListener {
+  id: string;
+  secondId = NO_ID;
+  secondOffset = -1;
+  readonly stream = new ReplicationStream();
+  readonly replicas: Replicas;
+  /** Null on a master. */
+  master: MasterLink | null = null;
+  fullSyncs = 0;
+  partialSyncs = 0;
+  partialSyncsRefused = 0;
+  /** Milliseconds since 1970 at which the last replica left, 0 while there are some. */
+  #aloneSince = 0;
+  /** Database of the last command in the stream, -1 to select again. */
+  #selected = -1;
+  #waiters: Waiter[] = [];
+  #nextSecond = 0;
+  #seconds = 0;
+  #scratch = new Uint8Array(256);
+
+  constructor(readonly engine: Engine) {
+    this.id = this.#newId();
+    this.replicas = new Replicas(this);
+  }
+
+  get isReplica(): boolean {
+    return this.master !== null;
+  }
+
+  #newId(): string {
+    return Array.from(this.engine.platform.random.bytes(20), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  changeId(): void {
+    this.id = this.#newId();
+  }
+
+  clearSecondId(): void {
+    this.secondId = NO_ID;
+    this.secondOffset = -1;
+  }
+
+  /** The history goes on under a new ID; those who know the old one can still continue from where it ended. */
+  shiftId(): void {
+    this.secondId = this.id;
+    this.secondOffset = this.stream.offset + 1;
+    this.changeId();
+    this.engine.log.warning(
+      `Setting secondary replication ID to ${this.secondId}, valid up to offset: ${this.secondOffset}. New replication ID is ${this.id}`,
+    );
+  }
+
+  // ---- The stream --------------------------------------------------------------------------------------------------------------
+
+  /** Begins to keep the stream, at its present offset. */
+  startStream(): void {
+    if (this.stream.active) return;
+    this.stream.begin(this.stream.offset);
+    this.#selected = -1;
+    if (!this.isReplica) this.engine.propagation.listen(this);
+    this.engine.propagation.offset = this.stream.offset;
+  }
+
+  stopStream(): void {
+    this.stream.end();
+    this.engine.propagation.unlisten(this);
+  }
+
+  /** The next command in the stream is preceded by a SELECT: a replica begins to follow from here. */
+  reselect(): void {
+    this.#selected = -1;
+  }
+
+  command(db: number, args: Args): void {
+    if (this.isReplica) return;
+    if (db !== this.#selected) {
+      this.#selected = db;
+      this.#encode(Arguments.of("SELECT", db));
+    }
+    if (args.begin >= 0) this.append(args.buf, args.begin, args.end);
+    else this.#encode(args);
+    this.engine.propagation.offset = this.stream.offset;
+  }
+
+  #encode(args: Args): void {
+    let size = 16;
+    for (let i = 0; i < args.argc; i++) size += args.len[i] + 16;
+    if (size > this.#scratch.length) this.#scratch = new Uint8Array(size);
+    const buf = this.#scratch;
+    let at = 0;
+    const header = (type: number, n: number) => {
+      buf[at++] = type;
+      at = writeInt(buf, at, n);
+      buf[at++] = 13;
+      buf[at++] = 10;
+    };
+    header(42, args.argc);
+    for (let i = 0; i < args.argc; i++) {
+      header(36, args.len[i]);
+      buf.set(args.buf.subarray(args.off[i], args.off[i] + args.len[i]), at);
+      at += args.len[i];
+      buf[at++] = 13;
+      buf[at++] = 10;
+    }
+    this.append(buf, 0, at);
+    if (this.#scratch.length > 65536) this.#scratch = new Uint8Array(256);
+  }
+
+  append(bytes: Uint8Array, start: number, end: number): void {
+    this.stream.append(bytes, start, end, this.engine.config.values.replBacklogSize);
+  }
+
+  endOfBatch(): void {
+    this.replicas.feed();
+    this.stream.trim(this.engine.config.values.replBacklogSize, this.replicas.neededFrom);
+  }
+
+  // ---- Role --------------------------------------------------------------------------------------------------------------------
+
+  /** Asks the replicas to confirm what they have. */
+  requestAcks(): void {
+    if (this.isReplica) return;
+    this.command(Math.max(0, this.#selected), GETACK);
+    this.endOfBatch();
+  }
+
+  /** What a replica's link may not do. */
+  get replicaDeny(): number {
+    return Deny.REPLICA;
+  }
+
+  /** REPLICAOF host port. */
+  follow(host: string, port: number): void {
+    const { engine } = this;
+    const wasMaster = this.master === null;
+    this.master?.stop();
+    for (const client of [...engine.clients.values()]) {
+      if (client.blocked === null || client.blocked.reason === "postponed") continue;
+      engine.blocking.releaseWithError(client);
+    }
+    if (wasMaster) {
+      engine.propagation.unlisten(this);
+      if (!this.stream.active) this.stream.begin(this.stream.offset);
+    }
+    // A master that becomes a replica may find that its new master continues its own history.
+    const link = new MasterLink(this, host, port);
+    this.master = link;
+    engine.log.role = "S";
+    engine.config.assume("replicaof", `${host} ${port}`);
+    engine.log.notice(`Connecting to MASTER ${host}:${port}`);
+    this.updateRole();
+    link.connect();
+  }
+
+  /** REPLICAOF NO ONE; false if this is a master already. */
+  becomeMaster(): boolean {
+    const { engine } = this;
+    if (this.master === null) return false;
+    this.master.stop();
+    this.master = null;
+    this.shiftId();
+    this.replicas.disconnectAll();
+    engine.log.role = "M";
+    engine.config.assume("replicaof", "no one");
+    this.reselect();
+    if (this.stream.active) engine.propagation.listen(this);
+    this.#aloneSince = engine.keyspace.now;
+    this.updateRole();
+    return true;
+  }
+
+  /** After a change of role, of the link, or of the parameters that depend on them. */
+  updateRole(): void {
+    const { engine } = this;
+    const { values } = engine.config;
+    engine.isReadOnlyReplica = this.isReplica && values.replicaReadOnly;
+    const stale = this.master !== null && this.master.state !== "connected" && !values.replicaServeStaleData;
+    if (stale) engine.deny |= Deny.STALE;
+    else engine.deny &= ~Deny.STALE;
+    this.updateGoodReplicas();
+    engine.updateExpiry();
+  }
+
+  updateGoodReplicas(): void {
+    const { engine } = this;
+    const { minReplicasToWrite, minReplicasMaxLag } = engine.config.values;
+    engine.tooFewReplicas = !this.isReplica && minReplicasToWrite > 0 && minReplicasMaxLag > 0 &&
+      this.replicas.good(minReplicasMaxLag) < minReplicasToWrite;
+    engine.updateWriteDeny();
+  }
+
+  // ---- WAIT --------------------------------------------------------------------------------------------------------------------
+
+  /** Blocks the client until `count` replicas have confirmed everything up to `offset`. */
+  wait(c: Client, offset: number, count: number, timeout: number): void {
+    this.engine.blocking.wait(c, timeout, (waiting) => {
+      this.#waiters = this.#waiters.filter(({ client }) => client !== waiting);
+      waiting.reply.int(this.replicas.acknowledged(offset));
+    });
+    this.#waiters.push({ client: c, offset, count });
+    this.requestAcks();
+  }
+
+  /** A replica has confirmed an offset. */
+  confirmed(): void {
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) {
+      const { client, offset, count } = waiter;
+      if (client.closed || client.blocked === null) continue;
+      const acknowledged = this.replicas.acknowledged(offset);
+      if (acknowledged >= count) this.engine.blocking.release(client, (c) => c.reply.int(acknowledged));
+      else this.#waiters.push(waiter);
+    }
+  }
+
+  // ---- Files -------------------------------------------------------------------------------------------------------------------
 
   /** Fields of an RDB file's header that let this server go on with its replication later. */
   saveInfo(): (readonly [string, string])[] {
-    return [];
+    if (!this.stream.active) return [];
+    const db = this.master === null ? Math.max(0, this.#selected) : this.master.database;
+    return [["repl-stream-db", String(db)], ["repl-id", this.id], ["repl-offset", String(this.stream.offset)]];
   }
 
-  /** The header's fields of the file that was loaded. */
-  loadedInfo(_aux: ReadonlyMap<string, string>): void {}
+  /** The header's fields of the file that was loaded at the start. */
+  loadedInfo(aux: ReadonlyMap<string, string>): void {
+    const id = aux.get("repl-id");
+    const offset = Number(aux.get("repl-offset") ?? -1);
+    const db = Number(aux.get("repl-stream-db") ?? -1);
+    if (id === undefined || id.length !== 40 || !(offset >= 0) || !(db >= 0)) return;
+    if (this.engine.config.values.replicaof !== null) {
+      this.id = id;
+      this.stream.begin(offset);
+    } else {
+      this.secondId = id;
+      this.secondOffset = offset + 1;
+      this.stream.offset = offset;
+      this.startStream();
+      this.#aloneSince = this.engine.platform.clock.now();
+    }
+  }
+
+  // ---- Time --------------------------------------------------------------------------------------------------------------------
+
+  /** Called by the cron at each tick; does its work once a second. */
+  cron(): void {
+    const { engine } = this;
+    const { now } = engine.keyspace;
+    this.replicas.startWaiting();
+    if (now < this.#nextSecond) return;
+    this.#nextSecond = now + 1000;
+    const { values } = engine.config;
+    this.master?.everySecond();
+    if (this.master === null && this.replicas.count > 0 && this.#seconds % values.replPingReplicaPeriod === 0) {
+      this.command(Math.max(0, this.#selected), PING);
+      this.endOfBatch();
+    }
+    this.#seconds++;
+    this.replicas.everySecond();
+    if (this.replicas.count > 0 || this.master !== null) this.#aloneSince = 0;
+    else if (this.#aloneSince === 0) this.#aloneSince = now;
+    const alone = this.#aloneSince === 0 ? 0 : (now - this.#aloneSince) / 1000;
+    if (this.stream.active && values.replBacklogTtl > 0 && alone > values.replBacklogTtl) {
+      this.changeId();
+      this.clearSecondId();
+      this.stopStream();
+      engine.log.notice(
+        `Replication backlog freed after ${values.replBacklogTtl} seconds without connected replicas.`,
+      );
+    }
+    this.updateGoodReplicas();
+  }
 
   /** The client is gone; it may have been a replica. */
-  forget(_client: Client): void {}
+  forget(client: Client): void {
+    this.replicas.remove(client);
+  }
+}
+
+/** Bytes of a line. */
+export function line(text: string): Uint8Array {
+  return fromLatin1(`${text}\r\n`);
 }

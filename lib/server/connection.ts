@@ -71,7 +71,6 @@ export class ClientConnection implements ConnectionHandler, Link {
   readonly client: Client;
   readonly descriptor: number;
   readonly isUnixSocket: boolean;
-  onDrained: (() => void) | null = null;
   /** Room for replies charged to the client, and the most it needed lately. */
   replyBufferSize = MAX_REPLY_ROOM;
   replyBufferPeak = MAX_REPLY_ROOM;
@@ -164,7 +163,7 @@ export class ClientConnection implements ConnectionHandler, Link {
       return;
     }
     this.#run(parser, bytes, length);
-    if (parser.pos < length && !client.closing) {
+    if ((parser.pos < length || parser.inCommand) && !client.closing) {
       const from = parser.keepFrom;
       this.#parser = this.server.parsers.takeShared();
       parser.shift(from);

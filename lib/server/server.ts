@@ -123,6 +123,13 @@ export class Server implements ServerControl {
       engine.timeEach = slower >= 0 && slower < 1000;
       return null;
     });
+    config.onApply(
+      ["replica-read-only", "replica-serve-stale-data", "min-replicas-to-write", "min-replicas-max-lag"],
+      () => {
+        engine.replication.updateRole();
+        return null;
+      },
+    );
     config.onApply(["hz"], () => {
       this.cron.start();
       return null;
@@ -143,8 +150,10 @@ export class Server implements ServerControl {
   }
 
   /** Loads the data set; commands are answered with -LOADING meanwhile. Rejects with the reason why it cannot. */
-  load(): Promise<void> {
-    return this.engine.persistence.load();
+  async load(): Promise<void> {
+    await this.engine.persistence.load();
+    const { replicaof } = this.config.values;
+    if (replicaof !== null) this.engine.replication.follow(replicaof.host, replicaof.port);
   }
 
   prepareListening(pairs: readonly string[]): Promise<void> | null {
