@@ -26,6 +26,10 @@ import { commands as slowlog } from "./slowlog.ts";
 import { commands as memory } from "./memory.ts";
 import { commands as latency } from "./latency.ts";
 import { commands as debug } from "./debug.ts";
+import { commands as zset } from "./zset.ts";
+import { commands as zsetAlgebra } from "./zset_algebra.ts";
+import { commands as zsetPop } from "./zset_pop.ts";
+import { commands as zsetRange } from "./zset_range.ts";
 
 export const families: Command[] = [
   ...client,
@@ -53,4 +57,8 @@ export const families: Command[] = [
   ...memory,
   ...latency,
   ...debug,
+  ...zset,
+  ...zsetAlgebra,
+  ...zsetPop,
+  ...zsetRange,
 ];
