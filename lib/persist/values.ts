@@ -11,11 +11,13 @@ import type { LooseValue, ValueCodec, ValueContext } from "./value_codec.ts";
 import { hashCodec } from "./value_hash.ts";
 import { setCodec } from "./value_set.ts";
 import { stringCodec } from "./value_string.ts";
+import { zsetCodec } from "./value_zset.ts";
 
 const CODECS: readonly ValueCodec[] = [
   stringCodec,
   setCodec,
   hashCodec,
+  zsetCodec,
 ];
 
 const byType: (ValueCodec | undefined)[] = [];

@@ -102,11 +102,16 @@ export class SortedSet extends Table implements MemberOrder {
     words[word + 1] = halves[1];
   }
 
-  /** Adds a member; returns false, changing nothing, when it is there already. */
-  add(score: number, buf: Uint8Array, off: number, len: number): boolean {
+  /**
+   * Adds a member; returns false, changing nothing, when it is there already. `isLeast`: its score is less than all others, so no
+   * search is needed.
+   */
+  add(score: number, buf: Uint8Array, off: number, len: number, isLeast = false): boolean {
     const hash = this.dict.hash(buf, off, len);
     if (this.dict.find(buf, off, len, hash) !== 0) return false;
-    this.tree.insert(score, this.#newRecord(score, buf, off, len, hash));
+    const ref = this.#newRecord(score, buf, off, len, hash);
+    if (isLeast) this.tree.prepend(score, ref);
+    else this.tree.insert(score, ref);
     return true;
   }
 
@@ -559,6 +564,27 @@ export class ZsetView {
     return scoreElement;
   }
 
+  /** Whether a listpack has scores that are numbers, and its members in order. */
+  isInOrder(): boolean {
+    const blob = this.#blob;
+    let previous = -1;
+    let previousScore = -Infinity;
+    for (let at = listpack.first(blob); at !== -1;) {
+      const following = this.#readPair(at);
+      const { member, score } = this;
+      if (!(score >= previousScore)) return false;
+      member.asText();
+      if (
+        previous !== -1 && score === previousScore &&
+        compareElement(blob, previous, member.buf, member.off, member.len) >= 0
+      ) return false;
+      previous = at;
+      previousScore = score;
+      at = following;
+    }
+    return true;
+  }
+
   // ---- Results -----------------------------------------------------------------------------------------------------------------
 
   /**
@@ -573,7 +599,6 @@ export class ZsetView {
       const { buf, len } = packed;
       const target = ref === 0 ? db.add(a, i, Type.ZSET, len) : db.setBlob(db.retype(ref, Type.ZSET), len);
       db.valueBuffer(target).set(buf.subarray(0, len), db.valueOffset(target));
-      if (packed.buf.length > KEEP_PACKED) packed = new HeapBlob();
       db.keyspace.bury(table);
     } else if (ref === 0) db.addObject(a, i, Type.ZSET, table);
     else db.setObject(db.retype(ref, Type.ZSET), table);
@@ -607,6 +632,7 @@ export function fitsListpack(table: SortedSet, limits: ZsetLimits): boolean {
 /** A table as a listpack. Good until the next call. */
 export function pack(table: SortedSet): HeapBlob {
   const { dict, tree } = table;
+  if (packed.buf.length > KEEP_PACKED) packed = new HeapBlob();
   listpack.create(packed);
   for (let more = tree.at(0, copied); more; more = tree.next(copied)) {
     const { ref, score } = copied;
@@ -627,7 +653,7 @@ export function tableOf(home: TableHome, blob: Blob): SortedSet {
 }
 
 /** The score in an element of a listpack; NaN when it is none. */
-function scoreIn(element: ListpackCursor): number {
+export function scoreIn(element: ListpackCursor): number {
   return element.isInt ? element.value.number : parseDouble(element.buf, element.off, element.len);
 }
 

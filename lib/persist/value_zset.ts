@@ -1,0 +1,134 @@
+/**
+ * Sorted sets as bytes: a listpack as it is, a table as its members with their scores, from the greatest on. Files of older versions have
+ * small sorted sets as ziplists, and (before version 8) scores as text:
+ *
+ *   u8   length of the text, or 253: nan, 254: +inf, 255: -inf
+ */
+
+import { parseDouble } from "../bytes/ascii.ts";
+import type { Database } from "../store/database.ts";
+import { Kind, Type } from "../store/record.ts";
+import { HeapBlob } from "../store/types/blob.ts";
+import { ListpackCursor } from "../store/types/listpack.ts";
+import { fitsListpack, pack, scoreIn, SortedSet, tableOf, ZsetView } from "../store/types/zset.ts";
+import { arePairs } from "./pairs.ts";
+import type { RdbReader } from "./rdb_reader.ts";
+import type { RdbWriter } from "./rdb_writer.ts";
+import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
+import { ZiplistReader } from "./ziplist.ts";
+
+const TEXT_NAN = 253;
+const TEXT_INFINITY = 254;
+const TEXT_MINUS_INFINITY = 255;
+
+const zset = new ZsetView();
+const member = new ListpackCursor();
+const element = new ListpackCursor();
+/** Copy of a member while its score is read. */
+let memberCopy = new Uint8Array(256);
+
+export const zsetCodec: ValueCodec = {
+  type: Type.ZSET,
+  rdbTypes: [RdbType.ZSET, RdbType.ZSET_2, RdbType.ZSET_ZIPLIST, RdbType.ZSET_LISTPACK],
+
+  rdbType(db: Database, ref: number): number {
+    return db.kind(ref) === Kind.OBJECT ? RdbType.ZSET_2 : RdbType.ZSET_LISTPACK;
+  },
+
+  write(db: Database, ref: number, out: RdbWriter): void {
+    if (db.kind(ref) !== Kind.OBJECT) {
+      return out.string(db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref));
+    }
+    zset.open(db, ref);
+    out.length(zset.count);
+    for (zset.start(zset.count - 1, true); zset.next();) {
+      out.string(zset.member.buf, zset.member.off, zset.member.len);
+      out.double(zset.score);
+    }
+  },
+
+  read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
+    if (rdbType === RdbType.ZSET_LISTPACK) return readListpack(context, input, value);
+    const table = new SortedSet(context.keyspace);
+    try {
+      if (rdbType === RdbType.ZSET_ZIPLIST) readZiplist(table, input);
+      else readMembers(table, input, rdbType === RdbType.ZSET);
+    } catch (error) {
+      table.release(Infinity);
+      throw error;
+    }
+    const { count } = table;
+    const { zsetMaxListpackEntries } = context.config.values;
+    // Of a ziplist only the number of members decides what it becomes, as in Redis.
+    const small = rdbType === RdbType.ZSET_ZIPLIST
+      ? count <= zsetMaxListpackEntries
+      : fitsListpack(table, context.config.values);
+    if (count > 0 && !small) {
+      value.setObject(Type.ZSET, table);
+      return true;
+    }
+    if (count > 0) {
+      const { buf, off, len } = pack(table);
+      value.setBytes(Type.ZSET, buf, off, len);
+    }
+    table.release(Infinity);
+    return count > 0;
+  },
+};
+
+function readListpack(context: ValueContext, input: RdbReader, value: LooseValue): boolean {
+  input.string();
+  const blob = HeapBlob.from(input.bytes, input.bytesOff, input.bytesLen);
+  if (!arePairs(blob, context.keyspace.seed)) input.fail("unsound listpack of a sorted set");
+  const { count } = zset.openBlob(blob);
+  if (count === 0) return false;
+  if (!zset.isInOrder()) input.fail("listpack of a sorted set that is out of order");
+  if (count > context.config.values.zsetMaxListpackEntries) {
+    value.setObject(Type.ZSET, tableOf(context.keyspace, blob));
+  } else value.setBytes(Type.ZSET, blob.buf, blob.off, blob.len);
+  return true;
+}
+
+function readMembers(table: SortedSet, input: RdbReader, scoresAreTexts: boolean): void {
+  let least = Infinity;
+  for (let left = input.length(); left > 0; left--) {
+    input.string();
+    const length = input.bytesLen;
+    if (memberCopy.length < length) memberCopy = new Uint8Array(length * 2);
+    memberCopy.set(input.bytes.subarray(input.bytesOff, input.bytesOff + length));
+    const score = scoresAreTexts ? readTextScore(input) : input.double();
+    add(table, input, score, memberCopy, 0, length, score < least);
+    if (score < least) least = score;
+  }
+}
+
+function readTextScore(input: RdbReader): number {
+  const length = input.byte();
+  if (length === TEXT_NAN) return NaN;
+  if (length === TEXT_INFINITY) return Infinity;
+  if (length === TEXT_MINUS_INFINITY) return -Infinity;
+  input.raw(length);
+  return parseDouble(input.bytes, input.bytesOff, input.bytesLen);
+}
+
+function readZiplist(table: SortedSet, input: RdbReader): void {
+  const list = new ZiplistReader(input);
+  while (list.next(member)) {
+    if (!list.next(element)) input.fail("member without a score");
+    member.asText();
+    add(table, input, scoreIn(element), member.buf, member.off, member.len, false);
+  }
+}
+
+function add(
+  table: SortedSet,
+  input: RdbReader,
+  score: number,
+  buf: Uint8Array,
+  off: number,
+  len: number,
+  isLeast: boolean,
+): void {
+  if (score !== score) input.fail("score that is not a number");
+  if (!table.add(score, buf, off, len, isLeast)) input.fail("sorted set with a repeated member");
+}
