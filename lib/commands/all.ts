@@ -25,6 +25,7 @@ import { commands as info } from "./info.ts";
 import { commands as slowlog } from "./slowlog.ts";
 import { commands as memory } from "./memory.ts";
 import { commands as latency } from "./latency.ts";
+import { commands as counter } from "./counter.ts";
 import { commands as debug } from "./debug.ts";
 import { commands as zset } from "./zset.ts";
 import { commands as zsetAlgebra } from "./zset_algebra.ts";
@@ -37,6 +38,7 @@ export const families: Command[] = [
   ...bitmap,
   ...command,
   ...connection,
+  ...counter,
   ...dump,
   ...expire,
   ...hash,
