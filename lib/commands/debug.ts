@@ -403,7 +403,7 @@ function replyBuffer(c: Client): void {
   } else if (args.is(2, RESIZING)) debug.replyResizing = number(c, 3) !== 0;
   else {
     return reply.error(
-      errorReply("ERR unknown subcommand or wrong number of arguments for 'REPLYBUFFER'. Try DEBUG HELP."),
+      errorReply("ERR unknown subcommand or wrong number of arguments for 'replybuffer'. Try DEBUG HELP."),
     );
   }
   reply.ok();

@@ -105,7 +105,13 @@ function replyStats(c: Client): void {
   reply.text("running_script");
   reply.null();
   reply.text("engines");
-  reply.map(0);
+  reply.map(1);
+  reply.text("LUA");
+  reply.map(2);
+  reply.text("libraries_count");
+  reply.int(0);
+  reply.text("functions_count");
+  reply.int(0);
 }
 
 export const evalCommand = command({

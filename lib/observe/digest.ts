@@ -16,6 +16,7 @@ import type { Keyspace } from "../store/keyspace.ts";
 import { Type } from "../store/record.ts";
 import { HashView } from "../store/types/hash.ts";
 import { SetView } from "../store/types/set.ts";
+import { ZsetView } from "../store/types/zset.ts";
 
 const SIZE = 20;
 const EXPIRES = fromLatin1("!!expire!!");
@@ -31,11 +32,12 @@ export class Digest {
   /** Order does not matter. */
   add(buf: Uint8Array, off: number, len: number): void {
     sha1(buf, off, off + len, this.#part);
-    this.addDigest(this.#part);
+    for (let i = 0; i < SIZE; i++) this.bytes[i] ^= this.#part[i];
   }
 
-  addDigest(other: Uint8Array): void {
-    for (let i = 0; i < SIZE; i++) this.bytes[i] ^= other[i];
+  /** The same for something that has a digest of its own. */
+  addDigest(other: Digest): void {
+    this.add(other.bytes, 0, SIZE);
   }
 
   /** Order matters. */
@@ -62,6 +64,7 @@ export class Digest {
 const pair = new Digest();
 const hash = new HashView();
 const set = new SetView();
+const zset = new ZsetView();
 
 type Walk = (db: Database, ref: number, into: Digest) => void;
 
@@ -76,7 +79,7 @@ const ELEMENTS: Readonly<Record<number, Walk>> = {
       pair.clear();
       pair.mix(hash.field.buf, hash.field.off, hash.field.len);
       pair.mix(hash.value.buf, hash.value.off, hash.value.len);
-      into.addDigest(pair.bytes);
+      into.addDigest(pair);
     }
   },
   [Type.SET]: (db, ref, into) => {
@@ -84,6 +87,16 @@ const ELEMENTS: Readonly<Record<number, Walk>> = {
     while (set.next()) {
       set.member.asText();
       into.add(set.member.buf, set.member.off, set.member.len);
+    }
+  },
+  [Type.ZSET]: (db, ref, into) => {
+    zset.open(db, ref).start(0);
+    while (zset.next()) {
+      zset.member.asText();
+      pair.clear();
+      pair.mix(zset.member.buf, zset.member.off, zset.member.len);
+      pair.mixText(seventeenDigits(zset.score));
+      into.addDigest(pair);
     }
   },
 };
@@ -111,7 +124,7 @@ export function digestAll(keyspace: Keyspace): string {
         key.clear();
         key.mix(dict.keyBuffer(ref), dict.keyOffset(ref), dict.keyLength(ref));
         digestValue(db, ref, key);
-        total.addDigest(key.bytes);
+        total.addDigest(key);
       }
     }
   }

@@ -9,6 +9,7 @@
 import { type Command, Deny } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
 import { REDIS_VERSION } from "../engine/version.ts";
+import type { MasterLink } from "../replicate/master_link.ts";
 import type { Histogram } from "./histogram.ts";
 import { humanBytes, memoryReport, ratio } from "./memory.ts";
 
@@ -216,25 +217,25 @@ function persistence(engine: Engine): Field[] {
 }
 
 function stats(engine: Engine): Field[] {
-  const { stats, keyspace, observation } = engine;
+  const { stats, keyspace, observation, replication } = engine;
   const kilobytes = (bytes: number) => (bytes / 1024).toFixed(2);
   const subscribed = subscriptions(engine);
   return [
     ["total_connections_received", stats.connections],
     ["total_commands_processed", stats.commands],
     ["instantaneous_ops_per_sec", whole(observation.commandRate.perSecond)],
-    ["total_net_input_bytes", stats.input],
-    ["total_net_output_bytes", stats.output],
-    ["total_net_repl_input_bytes", 0],
-    ["total_net_repl_output_bytes", 0],
+    ["total_net_input_bytes", stats.input + stats.replicationInput],
+    ["total_net_output_bytes", stats.output + stats.replicationOutput],
+    ["total_net_repl_input_bytes", stats.replicationInput],
+    ["total_net_repl_output_bytes", stats.replicationOutput],
     ["instantaneous_input_kbps", kilobytes(observation.inputRate.perSecond)],
     ["instantaneous_output_kbps", kilobytes(observation.outputRate.perSecond)],
-    ["instantaneous_input_repl_kbps", "0.00"],
-    ["instantaneous_output_repl_kbps", "0.00"],
+    ["instantaneous_input_repl_kbps", kilobytes(observation.replicationInputRate.perSecond)],
+    ["instantaneous_output_repl_kbps", kilobytes(observation.replicationOutputRate.perSecond)],
     ["rejected_connections", stats.rejectedConnections],
-    ["sync_full", 0],
-    ["sync_partial_ok", 0],
-    ["sync_partial_err", 0],
+    ["sync_full", replication.fullSyncs],
+    ["sync_partial_ok", replication.partialSyncs],
+    ["sync_partial_err", replication.partialSyncsRefused],
     ["expired_keys", keyspace.expiredKeys],
     ["expired_stale_perc", "0.00"],
     ["expired_time_cap_reached_count", stats.expiredTimeCapReached],
@@ -288,59 +289,60 @@ function subscriptions(engine: Engine): { channels: number; patterns: number; sh
 }
 
 function replication(engine: Engine): Field[] {
-  const { replication, config: { values } } = engine;
-  const { replicas, stream } = replication;
-  const limited = values.minReplicasToWrite > 0 && values.minReplicasMaxLag > 0;
-  const seconds = (since: number) => Math.floor((engine.keyspace.now - since) / 1000);
-  return [
-    ["role", replication.isReplica ? "slave" : "master"],
-    ...masterLink(engine),
-    ["connected_slaves", replicas.count],
-    ...limited ? [["min_slaves_good_slaves", replicas.good(values.minReplicasMaxLag)] as const] : [],
-    ...[...replicas].map((replica, i): Field => {
-      const lag = replica.state === "online" ? seconds(replica.confirmedAt) : 0;
-      return [
-        `slave${i}`,
-        `ip=${replica.ip},port=${replica.listeningPort},state=${replica.state},offset=${replica.confirmed},lag=${lag}`,
-      ];
-    }),
+  const { replication: state, config: { values } } = engine;
+  const { master, stream, replicas } = state;
+  const fields: Field[] = [["role", master === null ? "master" : "slave"]];
+  if (master !== null) fields.push(...followed(engine, master));
+  fields.push(["connected_slaves", replicas.count]);
+  if (values.minReplicasToWrite > 0 && values.minReplicasMaxLag > 0) {
+    fields.push(["min_slaves_good_slaves", replicas.good(values.minReplicasMaxLag)]);
+  }
+  let number = 0;
+  for (const replica of replicas) {
+    const { ip, listeningPort, state: phase, confirmed, confirmedAt } = replica;
+    const lag = phase === "online" ? whole((engine.keyspace.now - confirmedAt) / 1000) : 0;
+    const text = `ip=${ip},port=${listeningPort},state=${phase},offset=${confirmed},lag=${lag}`;
+    fields.push([`slave${number++}`, text]);
+  }
+  fields.push(
     ["master_failover_state", "no-failover"],
-    ["master_replid", replication.id],
-    ["master_replid2", replication.secondId],
+    ["master_replid", state.id],
+    ["master_replid2", state.secondId],
     ["master_repl_offset", stream.offset],
-    ["second_repl_offset", replication.secondOffset],
+    ["second_repl_offset", state.secondOffset],
     ["repl_backlog_active", stream.active ? 1 : 0],
     ["repl_backlog_size", values.replBacklogSize],
-    ["repl_backlog_first_byte_offset", stream.active ? stream.first + 1 : 0],
-    ["repl_backlog_histlen", stream.length],
-  ];
+    ["repl_backlog_first_byte_offset", stream.active ? stream.first : 0],
+    ["repl_backlog_histlen", stream.active ? stream.length : 0],
+  );
+  return fields;
 }
 
-/** What a replica tells of its master. */
-function masterLink(engine: Engine): Field[] {
-  const { replication: { master, stream }, config: { values }, keyspace } = engine;
-  if (master === null) return [];
-  const seconds = (since: number) => Math.floor((keyspace.now - since) / 1000);
+/** What a replica knows of its master. */
+function followed(engine: Engine, master: MasterLink): Field[] {
+  const { config: { values }, replication: { stream } } = engine;
+  const seconds = (since: number) => whole((engine.keyspace.now - since) / 1000);
+  const connected = master.state === "connected", transfer = master.state === "sync";
   const fields: Field[] = [
     ["master_host", master.host],
     ["master_port", master.port],
-    ["master_link_status", master.state === "connected" ? "up" : "down"],
-    ["master_last_io_seconds_ago", master.state === "connected" ? seconds(master.lastIo) : -1],
-    ["master_sync_in_progress", master.state === "sync" ? 1 : 0],
+    ["master_link_status", connected ? "up" : "down"],
+    ["master_last_io_seconds_ago", connected ? seconds(master.lastIo) : -1],
+    ["master_sync_in_progress", transfer ? 1 : 0],
     ["slave_read_repl_offset", master.readOffset],
     ["slave_repl_offset", stream.offset],
   ];
-  if (master.state === "sync") {
-    const size = Math.max(0, master.transferSize);
+  if (transfer) {
+    const { transferSize: total, transferRead: read } = master;
     fields.push(
-      ["master_sync_total_bytes", size],
-      ["master_sync_read_bytes", master.transferRead],
-      ["master_sync_left_bytes", size - master.transferRead],
-      ["master_sync_perc", (size === 0 ? 0 : master.transferRead / size * 100).toFixed(2)],
+      ["master_sync_total_bytes", total],
+      ["master_sync_read_bytes", read],
+      ["master_sync_left_bytes", total - read],
+      ["master_sync_perc", ratio(read * 100, total)],
       ["master_sync_last_io_seconds_ago", seconds(master.lastIo)],
     );
   }
-  if (master.state !== "connected") {
+  if (!connected) {
     fields.push(["master_link_down_since_seconds", master.downSince === 0 ? -1 : seconds(master.downSince)]);
   }
   fields.push(

@@ -33,13 +33,14 @@ export interface MemoryReport {
 }
 
 export function memoryReport(engine: Engine): MemoryReport {
-  const { keyspace, observation, platform: { process }, stats } = engine;
+  const { keyspace, observation, platform: { process }, replication, stats } = engine;
   let clients = 0, replicas = 0;
   for (const client of engine.clients.values()) {
     if (client.isReplica) replicas += clientMemory(client);
     else clients += clientMemory(client);
   }
-  const used = keyspace.usedMemory + clients + replicas;
+  const backlog = replication.stream.memory;
+  const used = keyspace.usedMemory + clients + replicas + backlog;
   stats.peakMemory = Math.max(stats.peakMemory, used);
   const databases = keyspace.databases.filter((db) => db.dict.count > 0).map((db) => ({
     index: db.index,
@@ -47,7 +48,7 @@ export function memoryReport(engine: Engine): MemoryReport {
     expires: db.deadlines.bytes,
   }));
   const startup = observation.startupMemory;
-  let overhead = startup + clients + replicas;
+  let overhead = startup + clients + replicas + backlog;
   for (const { main, expires } of databases) overhead += main + expires;
   const dataset = Math.max(0, used - overhead);
   const net = used - startup;
@@ -60,9 +61,9 @@ export function memoryReport(engine: Engine): MemoryReport {
     system: process.totalSystemMemory(),
     clients,
     replicas,
-    backlog: 0,
+    backlog,
     aofBuffer: 0,
-    notCounted: replicas,
+    notCounted: replicas + backlog,
     databases,
     overhead,
     dataset,

@@ -30,10 +30,19 @@ export class Observation {
   readonly commandRate = new Metric();
   readonly inputRate = new Metric();
   readonly outputRate = new Metric();
+  readonly replicationInputRate = new Metric();
+  readonly replicationOutputRate = new Metric();
   /** Memory of all clients when it was last added up. */
   clientsMemory = 0;
   /** What the memory was before there was any data. */
   readonly startupMemory: number;
+  readonly #metrics = [
+    this.commandRate,
+    this.inputRate,
+    this.outputRate,
+    this.replicationInputRate,
+    this.replicationOutputRate,
+  ];
   #lastSample = 0;
   /** Arguments of the running command that must not be shown. */
   #redacted: number[] = [];
@@ -150,6 +159,8 @@ export class Observation {
     this.commandRate.sample(keyspace.now, stats.commands);
     this.inputRate.sample(keyspace.now, stats.input);
     this.outputRate.sample(keyspace.now, stats.output);
+    this.replicationInputRate.sample(keyspace.now, stats.replicationInput);
+    this.replicationOutputRate.sample(keyspace.now, stats.replicationOutput);
     stats.peakMemory = Math.max(stats.peakMemory, this.usedMemory());
   }
 
@@ -163,14 +174,17 @@ export class Observation {
 
   /** CONFIG RESETSTAT. */
   reset(): void {
-    const { keyspace, stats, table } = this.engine;
+    const { keyspace, stats, table, replication } = this.engine;
     stats.reset();
     keyspace.hits = 0;
     keyspace.misses = 0;
     keyspace.expiredKeys = 0;
     keyspace.evictedKeys = 0;
     keyspace.lazyFreed = 0;
-    for (const metric of [this.commandRate, this.inputRate, this.outputRate]) metric.reset();
+    replication.fullSyncs = 0;
+    replication.partialSyncs = 0;
+    replication.partialSyncsRefused = 0;
+    for (const metric of this.#metrics) metric.reset();
     for (const cmd of table) cmd.resetStatistics();
   }
 

@@ -124,7 +124,11 @@ export class Cron {
     engine.refreshTime();
     if (engine.keyspace.graveyard.length > 0) engine.keyspace.reap(until);
     else if (this.#expires()) {
+      const start = platform.clock.monotonic();
       engine.keyspace.expireDue(until);
+      const ms = platform.clock.monotonic() - start;
+      engine.stats.expireCycleMs += ms;
+      engine.observation.delay("expire-cycle", ms);
       engine.propagation.endOfBatch();
       if (engine.keyspace.attention & Attention.BLOCKED && engine.blocking.anyReady) engine.blocking.serve();
     }

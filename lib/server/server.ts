@@ -20,6 +20,7 @@ import { Persistence } from "../persist/persistence.ts";
 import type { Connection, ConnectionHandler, Platform } from "../platform/platform.ts";
 import { PubSub } from "../pubsub/pubsub.ts";
 import { Replication } from "../replicate/replication.ts";
+import { Attention } from "../store/keyspace.ts";
 import { ClientConnection, ParserPool } from "./connection.ts";
 import { ClientEviction } from "./client_eviction.ts";
 import { Cron } from "./cron.ts";
@@ -120,7 +121,12 @@ export class Server implements ServerControl {
     });
     follow(["slowlog-log-slower-than", "latency-monitor-threshold"], () => {
       const slower = config.values.slowlogLogSlowerThan;
-      engine.timeEach = slower >= 0 && slower < 1000;
+      engine.timeEach = (slower >= 0 && slower < 1000) || config.values.latencyMonitorThreshold > 0;
+      return null;
+    });
+    follow(["notify-keyspace-events"], () => {
+      if (config.values.notifyKeyspaceEvents !== 0) engine.keyspace.attention |= Attention.NOTIFY;
+      else engine.keyspace.attention &= ~Attention.NOTIFY;
       return null;
     });
     config.onApply(
