@@ -261,7 +261,7 @@ function replyRemaining(c: Client, unit: number, since: number): void {
   if (deadline === -1) return reply.int(-1);
   if (deadline > Number.MAX_SAFE_INTEGER) {
     const remaining = db.expireAtExact(ref) - BigInt(since);
-    return reply.bigint(unit === 1 ? remaining : BigInt.asIntN(64, remaining + 500n) / BigInt(unit));
+    return reply.bigint(unit === 1 ? remaining : (remaining + 500n) / BigInt(unit));
   }
   const remaining = Math.max(0, deadline - since);
   reply.int(unit === 1 ? remaining : Math.floor((remaining + 500) / unit));
