@@ -182,6 +182,7 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map([
   ["change-repl-id", exactly(2, changeReplicationId)],
   ["stringmatch-test", exactly(2, (c) => c.reply.simple("Apparently Redis did not crash: test passed"))],
   ["set-disable-deny-scripts", exactly(3, (c) => c.reply.ok())],
+  ["config-rewrite-force-all", exactly(2, rewriteEverything)],
   ["client-eviction", exactly(2, (c) => c.reply.error(NO_CLIENT_LIMIT))],
   ["pause-cron", exactly(3, (c) => ok(c, c.engine.control.setCronPaused(isOn(c))))],
   ["replybuffer", exactly(4, replyBuffer)],
@@ -414,6 +415,12 @@ function changeReplicationId(c: Client): void {
   c.engine.replication.changeId();
   c.engine.replication.clearSecondId();
   c.reply.ok();
+}
+
+function rewriteEverything(c: Client): void {
+  const problem = c.engine.config.rewrite(null, true);
+  if (problem === null) c.reply.ok();
+  else c.reply.error(errorReply(`ERR CONFIG-REWRITE-FORCE-ALL failed: ${problem}`));
 }
 
 /** Sends a command to the replicas and the AOF that is not run here. */

@@ -266,14 +266,15 @@ export class Config {
 
   /**
    * CONFIG REWRITE: replaces the configuration file at once and durably. `users` describes each ACL user as it stands after
-   * the word `user`, or is null when they live in an ACL file. Returns an error text or null.
+   * the word `user`, or is null when they live in an ACL file. `all` writes what is at its default too. Returns an error text or
+   * null.
    */
-  rewrite(users: readonly string[] | null): string | null {
+  rewrite(users: readonly string[] | null, all = false): string | null {
     if (this.file === null) return "The server is running without a config file";
     const path = hostPath(this.file);
     try {
       const old = this.files.stat(path) === null ? "" : bytesToText(this.files.read(path));
-      const content = rewriteText(old, PARAMETERS, lookup, this.state, users);
+      const content = rewriteText(old, PARAMETERS, lookup, this.state, users, all);
       this.replaceFile(path, textToBytes(content));
     } catch (error) {
       const text = errorText(error);

@@ -14,6 +14,7 @@ const OTHER_DIRECTIVES = ["include", "rename-command", "user", "loadmodule", "se
 /**
  * Returns the new content for a file that now contains `old`.
  * `users` are the words after `user` for each ACL user, or null to remove all `user` lines (they are in the ACL file).
+ * With `all`, every parameter gets its lines, at its default or not.
  */
 export function rewriteText(
   old: string,
@@ -21,11 +22,12 @@ export function rewriteText(
   lookup: (name: string) => Parameter | null,
   state: State,
   users: readonly string[] | null,
+  all = false,
 ): string {
   const file = new RewrittenFile(old, lookup);
   for (const parameter of parameters) {
     for (const line of parameter.rewrite(state)) {
-      file.put(parameter.name, `${parameter.name} ${line.text}`, line.force);
+      file.put(parameter.name, `${parameter.name} ${line.text}`, line.force || all);
     }
     file.removeRest(parameter.name);
   }

@@ -58,7 +58,7 @@ export function call(c: Client, cmd: Command): void {
   const engine = c.engine;
   const { keyspace, reply, propagation } = engine;
   const dirty = keyspace.dirty;
-  const errors = reply.errors;
+  reply.told = reply.errors;
   const db = c.db;
   const outermost = engine.depth === 0;
   const alone = !outermost || engine.timeEach || (cmd.flags & TIMED_ALONE) !== Flag.FAST;
@@ -83,7 +83,10 @@ export function call(c: Client, cmd: Command): void {
     cmd.calls++;
     engine.stats.commands++;
   }
-  if (reply.errors !== errors) cmd.failed++;
+  if (reply.errors !== reply.told) {
+    cmd.failed++;
+    reply.told = reply.errors;
+  }
   if (alone) {
     const micros = (engine.platform.clock.monotonic() - start) * 1000;
     engine.observation.timed(c, cmd, micros);

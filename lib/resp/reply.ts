@@ -37,6 +37,8 @@ export class Reply {
   limit = Infinity;
   /** Error replies written so far: the caller of a command sees by it whether the command failed. */
   errors = 0;
+  /** Of them, those that some command's statistics have: an error inside EXEC does not make EXEC itself fail. */
+  told = 0;
   /** Told of each error reply. */
   onError: (error: ErrorReply) => void = () => {};
 
