@@ -19,7 +19,7 @@ import type { Database } from "../store/database.ts";
 import type { KeyEvent } from "../store/events.ts";
 import { Attention, Expiry, Keyspace, type KeyspaceObserver } from "../store/keyspace.ts";
 import { type Blocked, Blocking } from "./blocking.ts";
-import type { Client } from "./client.ts";
+import type { Client, Link } from "./client.ts";
 import { type Command, Deny } from "./command.ts";
 import { DebugSettings } from "./debug.ts";
 import { execute } from "./execute.ts";
@@ -65,12 +65,11 @@ export class Engine implements KeyspaceObserver {
   depth = 0;
   /** The client whose replies go to `reply`. */
   serving: Client | null = null;
+  /** Links that were given something during the present batch. */
+  gathering: Link[] = [];
   /** Clients whose command waits for the end of a pause. */
   postponed: Client[] = [];
   pauseUntil = 0;
-
-  /** How the room charged to clients for replies follows their traffic (DEBUG REPLYBUFFER); -1 ms: peaks are kept for ever. */
-  readonly replyRoom = { resizing: true, peakResetMs: 5000 };
 
   // Reasons to refuse writes; `updateWriteDeny` after a change.
   diskError: ErrorReply | null = null;
@@ -153,7 +152,16 @@ export class Engine implements KeyspaceObserver {
     this.propagation.endOfBatch();
     client.link.flush();
     if (before !== null) this.beginServing(before);
-    else this.serving = null;
+    else this.endServing();
+  }
+
+  /** Nobody is being served any more: what was sent to others meanwhile leaves. */
+  endServing(): void {
+    this.serving = null;
+    const links = this.gathering;
+    if (links.length === 0) return;
+    this.gathering = [];
+    for (const link of links) link.sendGathered();
   }
 
   beginServing(client: Client): void {

@@ -46,6 +46,8 @@ const MIN_REPLY_ROOM = 1024;
 const MAX_REPLY_ROOM = 16 * 1024;
 /** Short pieces of output are gathered in blocks of this size. */
 const BLOCK = 16 * 1024;
+/** Pieces from this length on are not copied into blocks. */
+const SHARED = 4 * 1024;
 const BLOCK_OVERHEAD = 48;
 const NO_BYTES = new Uint8Array(0);
 
@@ -82,6 +84,8 @@ export class ClientConnection implements ConnectionHandler, Link {
   #parser: Parser | null = null;
   /** The most that waited since the cron last looked. */
   #inputPeak = 0;
+  /** What others have sent in the course of the present batch. */
+  #gathered: Uint8Array[] = [];
   /** Bytes of the batch that is being worked off, 0 in between. */
   #batch = 0;
   /** Where in the reply buffer the replies begin that CLIENT REPLY may drop. */
@@ -239,14 +243,14 @@ export class ClientConnection implements ConnectionHandler, Link {
   /** For the cron: the room charged for replies follows what they need. */
   resizeReply(): void {
     const { engine } = this.server;
-    const { resizing, peakResetMs } = engine.replyRoom;
-    if (!resizing) return;
+    const { replyResizing, replyPeakReset } = engine.debug;
+    if (!replyResizing) return;
     const size = this.replyBufferSize;
     const peak = this.replyBufferPeak;
     if (size / 2 >= MIN_REPLY_ROOM && peak < size / 2) this.replyBufferSize = Math.max(MIN_REPLY_ROOM, peak + 1);
     else if (size < MAX_REPLY_ROOM && peak === size) this.replyBufferSize = Math.min(MAX_REPLY_ROOM, size * 2);
     const { now } = engine.keyspace;
-    if (peakResetMs >= 0 && now - this.#peakSince >= peakResetMs) {
+    if (replyPeakReset >= 0 && now - this.#peakSince >= replyPeakReset) {
       this.replyBufferPeak = 0;
       this.#peakSince = now;
     }
@@ -281,7 +285,7 @@ export class ClientConnection implements ConnectionHandler, Link {
     engine.propagation.endOfBatch();
     this.#droppable = reply.at;
     this.flush();
-    engine.serving = null;
+    engine.endServing();
     reply.limit = Infinity;
     this.#batch = 0;
   }
@@ -313,6 +317,7 @@ export class ClientConnection implements ConnectionHandler, Link {
 
   flush(): void {
     const { reply, stats } = this.server.engine;
+    if (this.#gathered.length > 0) this.sendGathered();
     this.#dropReplies();
     this.#droppable = 0;
     const length = reply.at;
@@ -327,11 +332,11 @@ export class ClientConnection implements ConnectionHandler, Link {
       return this.#closeOverLimit();
     }
     stats.writes++;
-    if (this.outputBytes > 0) this.#enqueue(reply.buf, 0, length);
+    if (this.outputBytes > 0) this.#enqueue(reply.buf, 0, length, false);
     else {
       const taken = this.connection.write(reply.buf, 0, length);
       stats.output += taken;
-      if (taken < length) this.#enqueue(reply.buf, taken, length);
+      if (taken < length) this.#enqueue(reply.buf, taken, length, false);
     }
     reply.clear();
     if (this.#closeWhenSent && this.outputBytes === 0) this.connection.close();
@@ -339,19 +344,49 @@ export class ClientConnection implements ConnectionHandler, Link {
 
   send(bytes: Uint8Array): void {
     if (this.client.closed || this.#closeWhenSent) return;
+    const { engine } = this.server;
+    if (engine.serving === null) return this.#sendNow(bytes, bytes.length);
+    // In the middle of a batch more may follow (a pipeline of PUBLISH): all of it leaves with one write at the batch's end.
+    if (this.#gathered.length === 0) engine.gathering.push(this);
+    this.#gathered.push(bytes);
+  }
+
+  sendGathered(): void {
+    const parts = this.#gathered;
+    if (parts.length === 0) return;
+    this.#gathered = [];
+    if (parts.length === 1) return this.#sendNow(parts[0], parts[0].length);
+    let size = 0;
+    for (const part of parts) size += part.length;
+    const joined = new Uint8Array(size);
+    let at = 0;
+    for (const part of parts) {
+      joined.set(part, at);
+      at += part.length;
+    }
+    this.#sendNow(joined, size);
+  }
+
+  #sendNow(bytes: Uint8Array, length: number): void {
+    if (this.client.closed) return;
     let taken = 0;
     if (this.outputBytes === 0) {
-      taken = this.connection.write(bytes, 0, bytes.length);
+      taken = this.connection.write(bytes, 0, length);
       this.server.engine.stats.output += taken;
     }
-    if (taken < bytes.length) this.#enqueue(bytes, taken, bytes.length);
+    if (taken < length) this.#enqueue(bytes, taken, length, true);
   }
 
   /** Queues a copy of `bytes[from, end)`. */
-  #enqueue(bytes: Uint8Array, from: number, end: number): void {
+  /** `keeps`: nobody else changes the bytes, so a long piece is queued as it is (replicas share the stream's blocks). */
+  #enqueue(bytes: Uint8Array, from: number, end: number, keeps: boolean): void {
     const length = end - from;
     const last = this.#queue.length - 1;
-    if (last >= this.#first && this.#lastUsed + length <= this.#queue[last].length) {
+    if (keeps && length >= SHARED) {
+      if (last >= this.#first) this.#queue[last] = this.#queue[last].subarray(0, this.#lastUsed);
+      this.#queue.push(bytes.subarray(from, end));
+      this.#lastUsed = length;
+    } else if (last >= this.#first && this.#lastUsed + length <= this.#queue[last].length) {
       this.#queue[last].set(bytes.subarray(from, end), this.#lastUsed);
       this.#lastUsed += length;
     } else {
@@ -376,10 +411,10 @@ export class ClientConnection implements ConnectionHandler, Link {
     return client.isReplica ? limits.replica : client.subscriptions > 0 ? limits.pubsub : limits.normal;
   }
 
-  /** More bytes of replies than this are not sent: the hard limit and what Redis's fixed buffer would have held. */
+  /** More bytes of replies than this are not sent; what fits the room for replies always is, as in Redis. */
   get #replyLimit(): number {
     const { hard } = this.#limit;
-    return hard === 0 ? Infinity : Math.max(0, hard - this.outputBytes) + this.replyBufferSize;
+    return hard === 0 ? Infinity : Math.max(hard - this.outputBytes, this.replyBufferSize);
   }
 
   #overLimit(): boolean {
