@@ -19,6 +19,7 @@ import { commands as string } from "./string.ts";
 import { commands as transaction } from "./transaction.ts";
 import { commands as config } from "./config.ts";
 import { commands as server } from "./server.ts";
+import { commands as pubsub } from "./pubsub.ts";
 import { commands as replication } from "./replication.ts";
 import { commands as script } from "./script.ts";
 import { commands as info } from "./info.ts";
@@ -27,6 +28,7 @@ import { commands as memory } from "./memory.ts";
 import { commands as latency } from "./latency.ts";
 import { commands as counter } from "./counter.ts";
 import { commands as debug } from "./debug.ts";
+import { commands as geo } from "./geo.ts";
 import { commands as zset } from "./zset.ts";
 import { commands as zsetAlgebra } from "./zset_algebra.ts";
 import { commands as zsetPop } from "./zset_pop.ts";
@@ -52,6 +54,7 @@ export const families: Command[] = [
   ...transaction,
   ...config,
   ...server,
+  ...pubsub,
   ...replication,
   ...script,
   ...info,
@@ -59,6 +62,7 @@ export const families: Command[] = [
   ...memory,
   ...latency,
   ...debug,
+  ...geo,
   ...zset,
   ...zsetAlgebra,
   ...zsetPop,

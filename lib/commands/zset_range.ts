@@ -359,7 +359,7 @@ function range(c: Client, keyAt: number, by: number, order: number): void {
     findRange(options.by, backward);
     count = applyLimit(backward);
   }
-  if (isStore) return storeRange(c, count);
+  if (isStore) return storeRange(c, count, backward);
   replyHeader(c, count, options.withScores);
   if (count === 0) return;
   zset.start(backward ? zset.to - 1 : zset.from, backward);
@@ -428,20 +428,25 @@ function applyLimit(backward: boolean): number {
   return count;
 }
 
-function storeRange(c: Client, count: number): void {
+function storeRange(c: Client, count: number, backward: boolean): void {
   const { args: a, db } = c;
   if (count === 0) {
     c.reply.int(0);
     if (db.delete(a, 1)) db.changed(a, 1, DEL);
     return;
   }
+  const { zsetMaxListpackEntries, zsetMaxListpackValue } = result.limits = c.engine.config.values;
   const table = result.create(db.keyspace);
-  result.limits = c.engine.config.values;
-  zset.start(zset.from);
-  for (let left = count; left > 0 && zset.next(); left--) {
-    const { member, score } = zset;
+  // Redis fills a listpack as long as it can, and what has been in one has lost the sign of zero.
+  let inListpack = options.by !== By.RANK || count <= zsetMaxListpackEntries;
+  zset.start(backward ? zset.to - 1 : zset.from, backward);
+  for (let added = 0; added < count && zset.next(); added++) {
+    const { member } = zset;
     member.asText();
-    table.append(score, member.buf, member.off, member.len);
+    inListpack &&= added < zsetMaxListpackEntries && member.len <= zsetMaxListpackValue;
+    const score = inListpack ? zset.score + 0 : zset.score;
+    if (backward) table.add(score, member.buf, member.off, member.len, true);
+    else table.append(score, member.buf, member.off, member.len);
   }
   result.store(db, a, 1);
   c.reply.int(count);

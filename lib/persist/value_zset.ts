@@ -127,8 +127,8 @@ function add(
   buf: Uint8Array,
   off: number,
   len: number,
-  isLeast: boolean,
+  isFirst: boolean,
 ): void {
   if (score !== score) input.fail("score that is not a number");
-  if (!table.add(score, buf, off, len, isLeast)) input.fail("sorted set with a repeated member");
+  if (!table.add(score, buf, off, len, isFirst)) input.fail("sorted set with a repeated member");
 }

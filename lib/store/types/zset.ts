@@ -103,14 +103,14 @@ export class SortedSet extends Table implements MemberOrder {
   }
 
   /**
-   * Adds a member; returns false, changing nothing, when it is there already. `isLeast`: its score is less than all others, so no
-   * search is needed.
+   * Adds a member; returns false, changing nothing, when it is there already. `isFirst`: it comes before all others, so no place
+   * has to be looked for.
    */
-  add(score: number, buf: Uint8Array, off: number, len: number, isLeast = false): boolean {
+  add(score: number, buf: Uint8Array, off: number, len: number, isFirst = false): boolean {
     const hash = this.dict.hash(buf, off, len);
     if (this.dict.find(buf, off, len, hash) !== 0) return false;
     const ref = this.#newRecord(score, buf, off, len, hash);
-    if (isLeast) this.tree.prepend(score, ref);
+    if (isFirst) this.tree.prepend(score, ref);
     else this.tree.insert(score, ref);
     return true;
   }
