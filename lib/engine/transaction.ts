@@ -48,7 +48,7 @@ export interface WatchedKey {
   readonly db: Database;
   readonly key: Uint8Array;
   /** It had expired already, but was not deleted yet: its deletion is no change then. */
-  readonly expired: boolean;
+  expired: boolean;
 }
 
 export class Watches {
@@ -106,8 +106,13 @@ export class Watches {
         for (const watched of client.watched!) {
           if (watched.db !== db) continue;
           const exists = findAny(db, watched.key) !== 0;
-          const comes = replacement !== null && findAny(replacement, watched.key) !== 0;
-          if (watched.expired ? comes : exists || comes) client.watchFailed = true;
+          const coming = replacement === null ? 0 : findAny(replacement, watched.key);
+          if (!exists && coming === 0) continue;
+          // Between what is not there and what has expired there is no difference to see.
+          const comesExpired = coming !== 0 && replacement!.isExpired(coming);
+          const wasThere = exists && !watched.expired;
+          watched.expired = comesExpired;
+          if (wasThere || (coming !== 0 && !comesExpired)) client.watchFailed = true;
         }
       }
     }
