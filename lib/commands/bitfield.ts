@@ -33,7 +33,7 @@ const MAX_INT64 = (1n << 63n) - 1n;
 export const bitfield = command({
   name: "bitfield",
   arity: -2,
-  flags: "write denyoom",
+  flags: "write denyoom quick",
   acl: "bitmap",
   since: "3.2.0",
   group: "bitmap",

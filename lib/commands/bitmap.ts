@@ -55,7 +55,7 @@ export const getbit = command({
 export const setbit = command({
   name: "setbit",
   arity: 4,
-  flags: "write denyoom",
+  flags: "write denyoom quick",
   keys: "1 RW access update",
   acl: "bitmap",
   since: "2.2.0",

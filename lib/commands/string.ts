@@ -60,7 +60,7 @@ function replyValue(c: Client): number {
 export const set = command({
   name: "set",
   arity: -3,
-  flags: "write denyoom",
+  flags: "write denyoom quick",
   acl: "string",
   since: "1.0.0",
   group: "string",
@@ -173,7 +173,9 @@ function setWithOptions(c: Client): void {
       return;
     }
   }
-  const ref = db.set(a, 1, a.buf, a.off[2], a.len[2], (options & Option.KEEPTTL) !== 0);
+  // The room of an old deadline can serve the new one.
+  const keepDeadline = timeArgument !== 0 || (options & Option.KEEPTTL) !== 0;
+  const ref = db.set(a, 1, a.buf, a.off[2], a.len[2], keepDeadline);
   db.changed(a, 1, SET);
   if (timeArgument !== 0) expireValue(c, ref, deadline, 2);
   else if (options & Option.GET) propagateWithoutGet(c);
@@ -221,7 +223,7 @@ export const setnx = command({
 export const setex = command({
   name: "setex",
   arity: 4,
-  flags: "write denyoom",
+  flags: "write denyoom quick",
   keys: "1 OW update",
   acl: "string",
   since: "2.0.0",
@@ -235,7 +237,7 @@ export const setex = command({
 export const psetex = command({
   name: "psetex",
   arity: 4,
-  flags: "write denyoom",
+  flags: "write denyoom quick",
   keys: "1 OW update",
   acl: "string",
   since: "2.6.0",
@@ -252,7 +254,7 @@ function setFor(c: Client, inSeconds: boolean): void {
   timeArgument = 2;
   const deadline = deadlineGiven(c, inSeconds, true);
   if (deadline < 0) return;
-  const ref = db.set(a, 1, a.buf, a.off[3], a.len[3]);
+  const ref = db.set(a, 1, a.buf, a.off[3], a.len[3], true);
   db.changed(a, 1, SET);
   expireValue(c, ref, deadline, 3);
   c.reply.ok();
@@ -334,19 +336,19 @@ function getAndExpire(c: Client): void {
   c.reply.bulk(db.valueBuffer(found), db.valueOffset(found), db.valueLength(found));
   if (options === 0) return;
   const ref = db.lookupWrite(a, 1);
-  const { propagation } = engine;
+  const { active } = engine.propagation;
   if (absolute && hasPassed(c, deadline)) {
     db.remove(ref);
     db.changed(a, 1, DEL);
-    propagation.rewrite(engine.config.values.lazyfreeLazyExpire ? "UNLINK" : "DEL", a.bytes(1));
+    if (active) engine.propagation.rewrite(engine.config.values.lazyfreeLazyExpire ? "UNLINK" : "DEL", a.bytes(1));
   } else if (timeArgument !== 0) {
     db.setExpire(ref, deadline);
     db.changed(a, 1, EXPIRE);
-    propagation.rewrite("PEXPIREAT", a.bytes(1), deadline);
+    if (active) engine.propagation.rewrite("PEXPIREAT", a.bytes(1), deadline);
   } else if (db.expireAt(ref) !== -1) {
     db.persist(ref);
     db.changed(a, 1, PERSIST);
-    propagation.rewrite("PERSIST", a.bytes(1));
+    if (active) engine.propagation.rewrite("PERSIST", a.bytes(1));
   }
 }
 
@@ -383,7 +385,7 @@ export const mget = command({
 export const mset = command({
   name: "mset",
   arity: -3,
-  flags: "write denyoom",
+  flags: "write denyoom quick",
   keys: "1:-1:2 OW update",
   acl: "string",
   since: "1.0.1",
@@ -495,7 +497,7 @@ function copy(from: Uint8Array, off: number, len: number, into: Uint8Array, at: 
 export const setrange = command({
   name: "setrange",
   arity: 4,
-  flags: "write denyoom",
+  flags: "write denyoom quick",
   keys: "1 RW update",
   acl: "string",
   since: "2.2.0",
@@ -531,7 +533,7 @@ export const setrange = command({
 export const getrange = command({
   name: "getrange",
   arity: 4,
-  flags: "readonly",
+  flags: "readonly quick",
   keys: "1 RO access",
   acl: "string",
   since: "2.4.0",
@@ -546,7 +548,7 @@ export const getrange = command({
 export const substr = command({
   name: "substr",
   arity: 4,
-  flags: "readonly",
+  flags: "readonly quick",
   keys: "1 RO access",
   acl: "string",
   since: "1.0.0",

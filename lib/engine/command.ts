@@ -52,7 +52,7 @@ export const Flag = {
   MOVABLEKEYS: 1 << 19,
   ALLOW_BUSY: 1 << 20,
   TOUCHES_ARBITRARY_KEYS: 1 << 21,
-  // The following four are our own; COMMAND INFO does not show them.
+  // The following are our own; COMMAND INFO does not show them.
   /** What it does depends on what it carries (EXEC its queue, EVAL and FCALL a script): no state is without meaning. */
   CARRIES: 1 << 22,
   /** Allowed to a RESP2 client in subscribed mode. */
@@ -61,6 +61,8 @@ export const Flag = {
   UNQUEUED: 1 << 24,
   /** Refused like a write when the last save failed (PING, so that monitoring notices). */
   DISK_CHECK: 1 << 25,
+  /** Takes no longer than fast commands do, though Redis does not call it so (SET): it is timed like them. */
+  QUICK: 1 << 26,
 } as const;
 
 /** States of the server or of a client in which a command may have to be refused, queued or postponed. */

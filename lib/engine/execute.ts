@@ -33,7 +33,7 @@ const BUSY = errorReply("BUSY Redis is busy running a script. You can only call 
 const INTERNAL = errorReply("ERR internal error, see the server's log");
 
 /** Fast commands are timed together, but not those that may block. */
-const TIMED_ALONE = Flag.FAST | Flag.BLOCKING;
+const TIMED_TOGETHER = Flag.FAST | Flag.QUICK;
 
 /** Runs the command in `c.args`, which has at least one argument. */
 export function execute(c: Client): void {
@@ -61,7 +61,8 @@ export function call(c: Client, cmd: Command): void {
   reply.told = reply.errors;
   const db = c.db;
   const outermost = engine.depth === 0;
-  const alone = !outermost || engine.timeEach || (cmd.flags & TIMED_ALONE) !== Flag.FAST;
+  const together = (cmd.flags & TIMED_TOGETHER) !== 0 && (cmd.flags & Flag.BLOCKING) === 0;
+  const alone = !outermost || engine.timeEach || !together;
   let start = 0;
   if (alone) {
     if (engine.runCommand !== null) endRun(c);

@@ -91,7 +91,7 @@ export class Observation {
     const each = micros / calls;
     cmd.usec += micros;
     this.#record(cmd, each, calls);
-    this.#spike("fast-command", each);
+    this.#spike((cmd.flags & Flag.FAST) !== 0 ? "fast-command" : "command", each);
     if (!this.#isSlow(cmd, each)) return;
     this.slowlog.add(
       { args: [fromLatin1(cmd.fullName)], client: c.link.remote, name: c.name },
