@@ -6,7 +6,9 @@
  * rows. The number of a cell has the bits of column and row in turn, the column's above the row's: with 26 steps it has 52
  * bits, which a double holds. Columns and rows are plain numbers here, and only the score is put together, from two words of 32 bits.
  *
- * All formulas are those of Redis, step by step, since the last digits of coordinates and distances are seen by clients.
+ * All formulas are those of Redis, step by step, since the last digits of coordinates and distances are seen by clients. What cannot be
+ * promised is the last bit of a sine: it depends on the C library, and there on the processor. One distance in a thousand
+ * differs in its 17th digit (only STOREDIST shows so many).
  */
 
 /** Steps of the scores. */
