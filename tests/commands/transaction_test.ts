@@ -156,6 +156,35 @@ test("WATCH sees what others do, and keys that expire", async () => {
   assertEquals(exec(), RAN);
 });
 
+test("SWAPDB may exchange what has expired for what is not there, under the eyes of WATCH", async () => {
+  const server = new InProcess();
+  const watcher = server.connect();
+  const outcome = async (here: string, there: string, before: string) => {
+    server.run("FLUSHALL");
+    const put = (db: number, what: string) => {
+      server.run("SELECT", db);
+      if (what === "alive") server.run("SET", "k", "v");
+      if (what === "expired") server.run("SET", "k", "v", "PX", 1);
+    };
+    put(0, here);
+    put(1, there);
+    if (before === "expire first") await server.advance(2);
+    server.runAs(watcher, "WATCH", "k");
+    await server.advance(2);
+    server.run("SWAPDB", 0, 1);
+    server.runAs(watcher, "MULTI");
+    return server.runAs(watcher, "EXEC") === "*0\r\n";
+  };
+  assertEquals(await outcome("none", "none", "expire first"), true);
+  assertEquals(await outcome("none", "expired", "expire first"), true);
+  assertEquals(await outcome("expired", "none", "expire first"), true);
+  assertEquals(await outcome("expired", "expired", "expire first"), true);
+  assertEquals(await outcome("expired", "expired", "expire later"), false);
+  assertEquals(await outcome("expired", "alive", "expire first"), false);
+  assertEquals(await outcome("none", "alive", "expire first"), false);
+  assertEquals(await outcome("alive", "none", "expire first"), false);
+});
+
 const BULK = (text: string) => `$${text.length}\r\n${text}\r\n`;
 
 test("UNDO takes the last commands back", () => {
