@@ -10,6 +10,7 @@ import { commands as dump } from "./dump.ts";
 import { commands as expire } from "./expire.ts";
 import { commands as hash } from "./hash.ts";
 import { commands as key } from "./key.ts";
+import { commands as list } from "./list.ts";
 import { commands as object } from "./object.ts";
 import { commands as persistence } from "./persistence.ts";
 import { commands as scan } from "./scan.ts";
@@ -45,6 +46,7 @@ export const families: Command[] = [
   ...expire,
   ...hash,
   ...key,
+  ...list,
   ...object,
   ...persistence,
   ...scan,

@@ -242,11 +242,15 @@ export function removeRange(blob: Blob, index: number, elements: number): void {
 
 /** Appends all elements of `source`, another listpack. */
 export function appendAll(blob: Blob, source: Blob): void {
-  const total = count(blob) + count(source);
-  const length = source.len - EMPTY_BYTES;
+  appendPart(blob, source, HEADER, source.len - EMPTY_BYTES, count(source));
+}
+
+/** Appends the `elements` elements of `source`, another listpack, that stand in the `length` bytes at `from`. */
+export function appendPart(blob: Blob, source: Blob, from: number, length: number, elements: number): void {
+  const total = count(blob) + elements;
   const at = blob.len - 1;
   blob.splice(at, 0, length);
-  copyBytes(source.buf, source.off + HEADER, blob.buf, blob.off + at, length);
+  copyBytes(source.buf, source.off + from, blob.buf, blob.off + at, length);
   writeBytes(blob);
   writeCount(blob, Math.min(total, COUNT_UNKNOWN));
 }

@@ -1,0 +1,315 @@
+/**
+ * Lists. A small list is a listpack blob in its key's record, as long as it would be a single node of Redis's quicklist and is not
+ * larger than 8 KB; a large one is a `Quicklist`. OBJECT ENCODING calls both "quicklist", as Redis 7.0 does.
+ *
+ * `ListView` hides which of the two it is. A view is bound to a key's record (`open`), or holds a list that is not in any
+ * database yet (`create`, then `store`). Views are made once and used again and again; a view is good until its key is
+ * changed by other means.
+ *
+ * Elements are visited by a walk: `start` at an index, then `next` again and again. The current element can be removed, and the walk
+ * goes on; after `insert` and `replace` it is over.
+ */
+
+import type { Args } from "../../bytes/args.ts";
+import type { Database } from "../database.ts";
+import { Kind, Type } from "../record.ts";
+import { RecordBlob } from "../record_blob.ts";
+import type { Slab } from "../slab.ts";
+import { type Blob, HeapBlob } from "./blob.ts";
+import { Int64 } from "./int64.ts";
+import * as listpack from "./listpack.ts";
+import { ListpackCursor } from "./listpack.ts";
+import { allowsInsert, type ListNode, PACKED_THRESHOLD, Quicklist } from "./quicklist.ts";
+
+/** Longest blob that is not made a quicklist (but for a single element). */
+const MOST_BYTES = 8192;
+
+/** How large nodes get and which are compressed; the configuration's values have them. */
+export interface ListLimits {
+  readonly listMaxListpackSize: number;
+  readonly listCompressDepth: number;
+}
+
+/** What a list is made from; a Keyspace has it. */
+export interface ListHome {
+  readonly slab: Slab;
+}
+
+export class ListView {
+  /** The nodes, null while the list is one listpack. */
+  quicklist: Quicklist | null = null;
+  /** The current element, after `next` or `peek`. An integer has no text until `asText`. */
+  readonly element = new ListpackCursor();
+  limits: ListLimits = { listMaxListpackSize: -2, listCompressDepth: 0 };
+  /** Elements from this length on get a node of their own (DEBUG QUICKLIST-PACKED-THRESHOLD). */
+  packedThreshold = PACKED_THRESHOLD;
+  readonly #record = new RecordBlob();
+  #blob: Blob = this.#record;
+  #db: Database | null = null;
+  #slab: Slab | null = null;
+  /** The key's record, 0 for a list that is in no database. */
+  #ref = 0;
+
+  // The walk: where the current element is, and the one that comes after it.
+  #node: ListNode | null = null;
+  #segment: Blob = this.#record;
+  #at = -1;
+  #following = -1;
+  #backward = false;
+
+  // What `matches` compares with.
+  readonly #wanted = new Int64();
+  #wantedIsInt = false;
+  #wantedBuf = this.element.buf;
+  #wantedOff = 0;
+  #wantedLen = 0;
+
+  /** Binds to the list of that record; returns itself. */
+  open(db: Database, ref: number): this {
+    this.#db = db;
+    this.#slab = db.slab;
+    this.#ref = ref;
+    if (db.kind(ref) === Kind.OBJECT) {
+      this.quicklist = db.object(ref) as Quicklist;
+      this.quicklist.packedThreshold = this.packedThreshold;
+    } else {
+      this.quicklist = null;
+      this.#blob = this.#record.bind(db, ref);
+    }
+    return this;
+  }
+
+  /** Begins an empty list that is in no database. */
+  create(home: ListHome): this {
+    const blob = new HeapBlob();
+    listpack.create(blob);
+    this.#db = null;
+    this.#slab = home.slab;
+    this.#ref = 0;
+    this.quicklist = null;
+    this.#blob = blob;
+    return this;
+  }
+
+  /** Adds an empty list as a new key and binds to it. It must get an element at once. */
+  addKey(db: Database, a: Args, i: number): this {
+    this.open(db, db.add(a, i, Type.LIST, listpack.EMPTY_BYTES));
+    listpack.create(this.#blob);
+    return this;
+  }
+
+  /** The key's record, which changes may have moved. */
+  get ref(): number {
+    return this.quicklist === null && this.#ref !== 0 ? this.#record.ref : this.#ref;
+  }
+
+  get count(): number {
+    return this.quicklist === null ? listpack.count(this.#blob) : this.quicklist.count;
+  }
+
+  // ---- Ends --------------------------------------------------------------------------------------------------------------------
+
+  push(atHead: boolean, buf: Uint8Array, off: number, len: number): void {
+    const blob = this.#blob;
+    if (this.quicklist === null && this.#hasRoom(len)) {
+      if (atHead) listpack.prepend(blob, buf, off, len);
+      else listpack.append(blob, buf, off, len);
+      return;
+    }
+    this.convert().push(atHead, buf, off, len);
+  }
+
+  /** Makes the first or last element the current one. The list must not be empty. */
+  peek(atHead: boolean): void {
+    this.start(atHead ? 0 : this.count - 1, !atHead);
+    this.next();
+    this.element.asText();
+  }
+
+  /** Removes the first or last element. The list must not be empty. */
+  pop(atHead: boolean): void {
+    if (this.quicklist !== null) return this.quicklist.pop(atHead);
+    const blob = this.#blob;
+    listpack.remove(blob, atHead ? listpack.first(blob) : listpack.last(blob));
+  }
+
+  // ---- Walking -----------------------------------------------------------------------------------------------------------------
+
+  /** Begins a walk at an index (0 … count - 1; otherwise there is nothing to walk through). */
+  start(index: number, backward = false): void {
+    const { quicklist } = this;
+    this.#backward = backward;
+    this.#node = null;
+    if (quicklist === null) {
+      this.#segment = this.#blob;
+      this.#following = index < 0 ? -1 : listpack.seek(this.#blob, index);
+      return;
+    }
+    this.#following = -1;
+    if (index < 0 || index >= quicklist.count) return;
+    const node = quicklist.nodeAt(index);
+    this.#enter(quicklist, node, quicklist.skipped);
+  }
+
+  #enter(quicklist: Quicklist, node: ListNode, place: number): void {
+    quicklist.open(node);
+    this.#node = node;
+    this.#segment = node;
+    if (node.isPlain) this.#following = 0;
+    else if (place === 0) this.#following = listpack.first(node);
+    else this.#following = listpack.seek(node, place);
+  }
+
+  /** Goes to the next element; false at the end. */
+  next(): boolean {
+    let at = this.#following;
+    if (at === -1) {
+      const beside = this.#node === null ? null : this.#backward ? this.#node.previous : this.#node.next;
+      if (beside === null) return false;
+      this.#enter(this.quicklist!, beside, this.#backward ? -1 : 0);
+      at = this.#following;
+    }
+    this.#at = at;
+    const { element } = this;
+    const segment = this.#segment;
+    if (this.#node !== null && this.#node.isPlain) {
+      element.isInt = false;
+      element.buf = segment.buf;
+      element.off = segment.off;
+      element.len = segment.len;
+      this.#following = -1;
+      return true;
+    }
+    const following = listpack.read(segment, at, element);
+    this.#following = this.#backward ? listpack.previous(segment, at) : following;
+    return true;
+  }
+
+  /** Sets what `matches` compares with. The bytes must stay where they are. */
+  look(buf: Uint8Array, off: number, len: number): void {
+    this.#wantedIsInt = this.#wanted.parse(buf, off, len);
+    this.#wantedBuf = buf;
+    this.#wantedOff = off;
+    this.#wantedLen = len;
+  }
+
+  /** Whether the current element is the one that was given to `look`. */
+  matches(): boolean {
+    const { element } = this;
+    if (element.isInt) {
+      return this.#wantedIsInt && element.value.lo === this.#wanted.lo && element.value.hi === this.#wanted.hi;
+    }
+    const length = this.#wantedLen;
+    if (element.len !== length) return false;
+    const { buf, off } = element;
+    const wanted = this.#wantedBuf;
+    const from = this.#wantedOff;
+    for (let i = 0; i < length; i++) if (buf[off + i] !== wanted[from + i]) return false;
+    return true;
+  }
+
+  // ---- Changing ----------------------------------------------------------------------------------------------------------------
+
+  /** Removes the current element; `next` goes on behind it. */
+  remove(): void {
+    const node = this.#node;
+    if (node === null) {
+      const following = listpack.remove(this.#blob, this.#at);
+      this.#following = this.#backward ? this.#before(following) : following;
+      return;
+    }
+    const { previous, next, count } = node;
+    const following = this.quicklist!.removeAt(node, this.#at);
+    if (count > 1) {
+      this.#following = this.#backward ? this.#before(following) : following;
+      return;
+    }
+    // The node is gone with its element.
+    const beside = this.#backward ? previous : next;
+    if (beside === null) {
+      this.#node = null;
+      this.#following = -1;
+    } else this.#enter(this.quicklist!, beside, this.#backward ? -1 : 0);
+  }
+
+  #before(following: number): number {
+    return following === -1 ? listpack.last(this.#segment) : listpack.previous(this.#segment, following);
+  }
+
+  /** Inserts before or after the current element. */
+  insert(after: boolean, buf: Uint8Array, off: number, len: number): void {
+    let node = this.#node;
+    if (node === null) {
+      const blob = this.#blob;
+      if (this.#hasRoom(len)) {
+        if (after) listpack.insertAfter(blob, this.#at, buf, off, len);
+        else listpack.insert(blob, this.#at, buf, off, len);
+        return;
+      }
+      node = this.convert().head!;
+    }
+    this.quicklist!.insertAt(node, this.#at, after, buf, off, len);
+  }
+
+  /** Replaces the current element. */
+  replace(buf: Uint8Array, off: number, len: number): void {
+    let node = this.#node;
+    if (node === null) {
+      const blob = this.#blob;
+      if (len < this.packedThreshold && (blob.len + len <= MOST_BYTES || listpack.count(blob) === 1)) {
+        return listpack.replace(blob, this.#at, buf, off, len);
+      }
+      node = this.convert().head!;
+    }
+    this.quicklist!.replaceAt(node, this.#at, buf, off, len);
+  }
+
+  /** Removes `elements` elements from that index on; there must be so many. */
+  removeRange(index: number, elements: number): void {
+    if (this.quicklist === null) listpack.removeRange(this.#blob, index, elements);
+    else this.quicklist.removeRange(index, elements);
+  }
+
+  #hasRoom(length: number): boolean {
+    if (length >= this.packedThreshold) return false;
+    const { len } = this.#blob;
+    if (len === listpack.EMPTY_BYTES) return true;
+    return len + length < MOST_BYTES &&
+      allowsInsert(len, listpack.count(this.#blob), length, this.limits.listMaxListpackSize);
+  }
+
+  /** Makes it a quicklist, if it is none yet. */
+  convert(): Quicklist {
+    if (this.quicklist !== null) return this.quicklist;
+    const { listMaxListpackSize, listCompressDepth } = this.limits;
+    const quicklist = new Quicklist(this.#slab!, listMaxListpackSize, listCompressDepth);
+    quicklist.packedThreshold = this.packedThreshold;
+    const { buf, off, len } = this.#blob;
+    if (len > listpack.EMPTY_BYTES) quicklist.appendListpack(buf, off, len);
+    if (this.#ref !== 0) this.#ref = this.#db!.setObject(this.#record.ref, quicklist);
+    return this.quicklist = quicklist;
+  }
+
+  // ---- Results -----------------------------------------------------------------------------------------------------------------
+
+  /** Makes a list that was begun with `create` the value of key i, whatever that was; it must not be empty. */
+  store(db: Database, a: Args, i: number): void {
+    const ref = db.lookupWrite(a, i);
+    const { quicklist } = this;
+    if (quicklist !== null) {
+      if (ref === 0) db.addObject(a, i, Type.LIST, quicklist);
+      else db.setObject(db.retype(ref, Type.LIST), quicklist);
+    } else {
+      const { buf, off, len } = this.#blob;
+      const target = ref === 0 ? db.add(a, i, Type.LIST, len) : db.setBlob(db.retype(ref, Type.LIST), len);
+      db.valueBuffer(target).set(buf.subarray(off, off + len), db.valueOffset(target));
+    }
+    this.quicklist = null;
+    this.#blob = this.#record;
+  }
+
+  /** The listpack, where the list is one (`quicklist` is null). */
+  get blob(): Blob {
+    return this.#blob;
+  }
+}
