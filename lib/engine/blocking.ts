@@ -63,7 +63,7 @@ const ROLE_CHANGED = errorReply(
 const UNBLOCKED = errorReply("UNBLOCKED client unblocked via CLIENT UNBLOCK");
 
 export class Blocking {
-  /** Clients that wait, for whatever reason but a pause. */
+  /** Clients that wait, for whatever reason. */
   count = 0;
   /** True when `serve` has something to do. */
   anyReady = false;
@@ -113,6 +113,16 @@ export class Blocking {
       this.engine.platform.clock.monotonic(),
     );
     this.engine.postponed.push(c);
+    this.count++;
+  }
+
+  /** The pause is over for this client; returns the command it waits with, null if it is gone. */
+  resume(c: Client): Blocked | null {
+    const { blocked } = c;
+    if (blocked === null) return null;
+    c.blocked = null;
+    this.count--;
+    return blocked;
   }
 
   #park(c: Client, options: BlockOptions, reason: "key" | "wait", timeout: number): Blocked {
@@ -164,8 +174,8 @@ export class Blocking {
 
   /** The client is gone. */
   forget(client: Client): void {
-    if (client.blocked !== null && client.blocked.reason !== "postponed") this.#leave(client.blocked);
-    client.blocked = null;
+    if (client.blocked?.reason === "postponed") this.resume(client);
+    else if (client.blocked !== null) this.#leave(client.blocked);
   }
 
   #leave(blocked: Blocked): void {

@@ -36,6 +36,8 @@ export interface Link {
   readonly memory: number;
   /** Sends, or queues behind what waits already. The bytes are kept, not copied: they must not change afterwards. */
   send(bytes: Uint8Array): void;
+  /** Sends what `send` has gathered during a batch. */
+  sendGathered(): void;
   /** Sends what the server's reply buffer holds for this client. */
   flush(): void;
   /** The client is not blocked any more: goes on with what it has sent meanwhile. */
@@ -138,8 +140,13 @@ export class Client {
 
   /** Gives the client bytes at any time: into the reply buffer while it is served, else by its link. */
   deliver(bytes: Uint8Array): void {
-    if (this.engine.serving === this) this.reply.raw(bytes);
+    if (this.engine.serving === this && !this.isSilent) this.reply.raw(bytes);
     else this.link.send(bytes);
+  }
+
+  /** Replies to its commands are dropped; what it is sent unasked is not. */
+  get isSilent(): boolean {
+    return this.replyOff || this.replySkip > 0;
   }
 
   // ---- What handlers need all the time -----------------------------------------------------------------------------------------

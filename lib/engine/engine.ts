@@ -22,6 +22,7 @@ import { type Blocked, Blocking } from "./blocking.ts";
 import type { Client, Link } from "./client.ts";
 import { type Command, Deny } from "./command.ts";
 import { DebugSettings } from "./debug.ts";
+import { Eviction } from "./eviction.ts";
 import { execute } from "./execute.ts";
 import { Propagation } from "./propagation.ts";
 import { Stats } from "./stats.ts";
@@ -55,6 +56,7 @@ export class Engine implements KeyspaceObserver {
   readonly propagation: Propagation;
   readonly watches: Watches;
   readonly blocking: Blocking;
+  readonly eviction: Eviction;
   readonly clients = new Map<number, Client>();
   /** Clients in MONITOR mode. */
   readonly monitors = new Set<Client>();
@@ -104,6 +106,7 @@ export class Engine implements KeyspaceObserver {
     this.propagation = new Propagation(this.keyspace);
     this.watches = new Watches(this.keyspace);
     this.blocking = new Blocking(this);
+    this.eviction = new Eviction(this);
     this.reply.onError = (error) => this.countError(error);
   }
 
@@ -195,9 +198,8 @@ export class Engine implements KeyspaceObserver {
     const postponed = this.postponed;
     this.postponed = [];
     for (const client of postponed) {
-      const { blocked } = client;
-      if (blocked === null || client.closed) continue;
-      client.blocked = null;
+      const blocked = this.blocking.resume(client);
+      if (blocked === null) continue;
       this.serveAs(client, () => {
         const own = client.args;
         client.args = blocked.args;

@@ -510,7 +510,7 @@ export class MasterLink implements ConnectionHandler, Link {
       if (outcome === Parsed.ERROR) {
         this.#log.warning(`Protocol error (${parser.error}) from client: master`);
         keyspace.expiry = expiry;
-        engine.serving = null;
+        engine.endServing();
         reply.clear();
         return this.#fail();
       }
@@ -524,7 +524,7 @@ export class MasterLink implements ConnectionHandler, Link {
     }
     if (engine.runCommand !== null) endRun(client);
     keyspace.expiry = expiry;
-    engine.serving = null;
+    engine.endServing();
     client.lastInteraction = keyspace.now;
     if (this.state !== "connected") return;
     if (applied > 0) {
@@ -558,6 +558,7 @@ export class MasterLink implements ConnectionHandler, Link {
 
   /** Replies to the master's commands go nowhere. */
   send(_bytes: Uint8Array): void {}
+  sendGathered(): void {}
   flush(): void {
     this.replication.engine.reply.clear();
   }

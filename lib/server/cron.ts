@@ -53,6 +53,7 @@ export class Cron {
     this.wake();
     for (const db of keyspace.databases) db.dict.settle(SETTLE);
     engine.observation.sample();
+    engine.eviction.free();
     engine.persistence.cron();
     engine.replication.cron();
     engine.propagation.endOfBatch();

@@ -117,6 +117,7 @@ export class Server implements ServerControl {
       keyspace.lfu = config.values.maxmemoryPolicy.endsWith("lfu");
       keyspace.lfuLogFactor = config.values.lfuLogFactor;
       keyspace.lfuDecayTime = config.values.lfuDecayTime;
+      if (config.values.maxmemory > 0) engine.eviction.schedule();
       return null;
     });
     follow(["slowlog-log-slower-than", "latency-monitor-threshold"], () => {
