@@ -87,7 +87,10 @@ export class Database {
   /** For commands that may change the value. */
   lookupWrite(a: Args, i: number): number {
     const ref = this.find(a, i);
-    if (ref === 0) return 0;
+    if (ref === 0) {
+      if (this.keyspace.expiry === Expiry.HIDE) this.#expireHidden(a, i);
+      return 0;
+    }
     if (this.keyspace.barrier !== null) this.keyspace.barrier.beforeChange(this, ref);
     this.touch(ref);
     return ref;
@@ -311,9 +314,8 @@ export class Database {
     const dict = this.dict;
     let ref = dict.find(a.buf, a.off[i], a.len[i], dict.hash(a.buf, a.off[i], a.len[i]));
     if (ref !== 0 && this.#meta(ref) & HAS_DEADLINE && this.#ifAlive(ref) === 0) {
-      // It has expired: a new key takes its place, or that of its remains where only the master deletes.
-      if (this.keyspace.expiry === Expiry.DELETE) ref = 0;
-      keepDeadline = false;
+      if (this.keyspace.expiry === Expiry.HIDE) this.expire(ref);
+      ref = 0;
     }
     if (ref === 0) ref = this.add(a, i, Type.STRING, len);
     else {
@@ -523,7 +525,10 @@ export class Database {
   /** Deletes a key; false if there is none. */
   delete(a: Args, i: number): boolean {
     const ref = this.find(a, i);
-    if (ref === 0) return false;
+    if (ref === 0) {
+      if (this.keyspace.expiry === Expiry.HIDE) this.#expireHidden(a, i);
+      return false;
+    }
     this.remove(ref);
     return true;
   }
@@ -586,6 +591,13 @@ export class Database {
       keyspace.observer.expired(this, key);
       keyspace.observer.changed(this, key, 0, EXPIRED);
     }
+  }
+
+  /** Where expired keys are only hidden (a writable replica), one must be gone before a write makes a new key of its name. */
+  #expireHidden(a: Args, i: number): void {
+    const { dict } = this;
+    const ref = dict.find(a.buf, a.off[i], a.len[i], dict.hash(a.buf, a.off[i], a.len[i]));
+    if (ref !== 0) this.expire(ref);
   }
 
   /** See `Keyspace.expireDue`. */

@@ -1,6 +1,7 @@
 /** String commands, counters and LCS: against redis-server, and their effects besides the reply. */
 
 import { assertEquals } from "@std/assert";
+import { Expiry } from "../../lib/store/keyspace.ts";
 import type { Command } from "../kit/client.ts";
 import { assertSameReplies } from "../kit/differential.ts";
 import { effectsHere, effectsOnRedis } from "../kit/effects.ts";
@@ -192,4 +193,20 @@ test("a value set over one that has expired is a new key", async () => {
   assertEquals(server.run("PTTL", "k"), ":-1\r\n");
   assertEquals(server.events().filter((event) => !event.includes("miss")), ["0 expired k", "0 new k", "0 set k"]);
   assertEquals(server.propagated(), ["0 MULTI", "0 DEL k", "0 SET k new KEEPTTL", "0 EXEC"]);
+});
+
+test("where expired keys are only hidden, a write replaces them", async () => {
+  const server = new InProcess();
+  for (const command of [["INCR", "k"], ["SET", "k", "1"], ["APPEND", "k", "1"]]) {
+    server.engine.keyspace.expiry = Expiry.DELETE;
+    server.run("SET", "k", "5", "PX", 10);
+    await server.advance(20);
+    server.engine.keyspace.expiry = Expiry.HIDE;
+    assertEquals(server.run("GET", "k"), "$-1\r\n");
+    server.run(...command);
+    assertEquals(server.run("GET", "k"), "$1\r\n1\r\n");
+    assertEquals(server.run("DBSIZE"), ":1\r\n");
+    server.run("DEL", "k");
+    assertEquals(server.run("DBSIZE"), ":0\r\n");
+  }
 });
