@@ -15,6 +15,7 @@ import type { Database } from "../store/database.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import { Type } from "../store/record.ts";
 import { HashView } from "../store/types/hash.ts";
+import { ListView } from "../store/types/list.ts";
 import { SetView } from "../store/types/set.ts";
 import { ZsetView } from "../store/types/zset.ts";
 
@@ -63,6 +64,7 @@ export class Digest {
 
 const pair = new Digest();
 const hash = new HashView();
+const list = new ListView();
 const set = new SetView();
 const zset = new ZsetView();
 
@@ -71,6 +73,13 @@ type Walk = (db: Database, ref: number, into: Digest) => void;
 /** By type number: feeds the value's elements into the digest. */
 const ELEMENTS: Readonly<Record<number, Walk>> = {
   [Type.STRING]: (db, ref, into) => into.mix(db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref)),
+  [Type.LIST]: (db, ref, into) => {
+    list.open(db, ref).start(0);
+    while (list.next()) {
+      list.element.asText();
+      into.mix(list.element.buf, list.element.off, list.element.len);
+    }
+  },
   [Type.HASH]: (db, ref, into) => {
     hash.open(db, ref).rewind();
     while (hash.next()) {

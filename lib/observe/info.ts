@@ -217,7 +217,7 @@ function persistence(engine: Engine): Field[] {
 }
 
 function stats(engine: Engine): Field[] {
-  const { stats, keyspace, observation, replication } = engine;
+  const { stats, eviction, keyspace, observation, replication } = engine;
   const kilobytes = (bytes: number) => (bytes / 1024).toFixed(2);
   const subscribed = subscriptions(engine);
   return [
@@ -242,8 +242,8 @@ function stats(engine: Engine): Field[] {
     ["expire_cycle_cpu_milliseconds", whole(stats.expireCycleMs)],
     ["evicted_keys", keyspace.evictedKeys],
     ["evicted_clients", stats.evictedClients],
-    ["total_eviction_exceeded_time", 0],
-    ["current_eviction_exceeded_time", 0],
+    ["total_eviction_exceeded_time", whole(eviction.exceeded.total)],
+    ["current_eviction_exceeded_time", whole(eviction.exceeded.current)],
     ["keyspace_hits", keyspace.hits],
     ["keyspace_misses", keyspace.misses],
     ["pubsub_channels", subscribed.channels],

@@ -32,8 +32,8 @@ export class Observation {
   readonly outputRate = new Metric();
   readonly replicationInputRate = new Metric();
   readonly replicationOutputRate = new Metric();
-  /** Memory of all clients when it was last added up. */
-  clientsMemory = 0;
+  /** Memory of the clients that are no replicas, as it was a moment ago: what counts against maxmemory. */
+  countedClientsMemory = 0;
   /** What the memory was before there was any data. */
   readonly startupMemory: number;
   readonly #metrics = [
@@ -44,6 +44,8 @@ export class Observation {
     this.replicationOutputRate,
   ];
   #lastSample = 0;
+  /** `now` when the clients' memory was added up. */
+  #counted = 0;
   /** Arguments of the running command that must not be shown. */
   #redacted: number[] = [];
   #redactedOf: Args | null = null;
@@ -166,30 +168,38 @@ export class Observation {
 
   /** Bytes of data and of clients' buffers. */
   usedMemory(): number {
-    let clients = 0;
-    for (const client of this.engine.clients.values()) clients += clientMemory(client);
-    this.clientsMemory = clients;
-    return this.engine.keyspace.usedMemory + clients;
+    let counted = 0, replicas = 0;
+    for (const client of this.engine.clients.values()) {
+      if (client.isReplica) replicas += clientMemory(client);
+      else counted += clientMemory(client);
+    }
+    this.countedClientsMemory = counted;
+    this.#counted = this.engine.keyspace.now;
+    return this.engine.keyspace.usedMemory + this.engine.replication.stream.memory + counted + replicas;
+  }
+
+  /** Adds the clients' memory up again unless that was done this very millisecond; true if it has changed. */
+  recount(): boolean {
+    if (this.#counted === this.engine.keyspace.now) return false;
+    const before = this.countedClientsMemory;
+    this.usedMemory();
+    return this.countedClientsMemory !== before;
   }
 
   /** CONFIG RESETSTAT. */
   reset(): void {
-    const { keyspace, stats, table, replication } = this.engine;
+    const { eviction, keyspace, stats, table, replication } = this.engine;
     stats.reset();
     keyspace.hits = 0;
     keyspace.misses = 0;
     keyspace.expiredKeys = 0;
     keyspace.evictedKeys = 0;
+    eviction.resetExceeded();
     keyspace.lazyFreed = 0;
     replication.fullSyncs = 0;
     replication.partialSyncs = 0;
     replication.partialSyncsRefused = 0;
     for (const metric of this.#metrics) metric.reset();
     for (const cmd of table) cmd.resetStatistics();
-  }
-
-  /** False when memory is above maxmemory and nothing can be evicted. */
-  memoryAvailable(): boolean {
-    return this.engine.keyspace.usedMemory <= this.engine.config.values.maxmemory;
   }
 }

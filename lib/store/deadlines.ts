@@ -1,6 +1,6 @@
 /**
- * Deadlines: the keys of a database that expire, soonest first: a 4-ary heap in segmented typed arrays, so growing never
- * copies and the garbage collector sees nothing. A record knows its place in the heap (`owner.placed`), hence a key that
+ * Deadlines: the keys of a database that expire, soonest first: a 4-ary heap in segmented typed arrays, so growing does
+ * not copy (but for the first segment, which begins small) and the garbage collector sees nothing. A record knows its place in the heap (`owner.placed`), hence a key that
  * is deleted leaves it in O(log n).
  *
  * An entry's time is a lower bound: when a deadline is put off, only the record changes, and the entry moves when it comes to the top
@@ -12,6 +12,7 @@
 const SEGMENT_BITS = 13;
 const SEGMENT = 1 << SEGMENT_BITS;
 const IN_SEGMENT = SEGMENT - 1;
+const FIRST_SIZE = 64;
 
 export interface DeadlineOwner {
   /** The entry of `ref` is now at `index`. */
@@ -41,10 +42,21 @@ export class Deadlines {
   add(time: number, ref: number): void {
     const index = this.count++;
     if (index >>> SEGMENT_BITS === this.#times.length) {
-      this.#times.push(new Float64Array(SEGMENT));
-      this.#refs.push(new Int32Array(SEGMENT));
-    }
+      const size = index === 0 ? FIRST_SIZE : SEGMENT;
+      this.#times.push(new Float64Array(size));
+      this.#refs.push(new Int32Array(size));
+    } else if (index < SEGMENT && index === this.#times[0].length) this.#growFirst();
     this.#up(index, time, ref);
+  }
+
+  /** The first segment begins small, as most databases have few deadlines or none. */
+  #growFirst(): void {
+    const times = new Float64Array(this.#times[0].length * 2);
+    const refs = new Int32Array(times.length);
+    times.set(this.#times[0]);
+    refs.set(this.#refs[0]);
+    this.#times[0] = times;
+    this.#refs[0] = refs;
   }
 
   /** A new deadline for the entry at `index`. */
@@ -93,7 +105,8 @@ export class Deadlines {
   }
 
   get bytes(): number {
-    return this.#times.length * SEGMENT * 12;
+    const segments = this.#times.length;
+    return segments === 0 ? 0 : (this.#times[0].length + (segments - 1) * SEGMENT) * 12;
   }
 
   #place(index: number, time: number, ref: number): void {
