@@ -11,6 +11,7 @@ import { commands as expire } from "./expire.ts";
 import { commands as hash } from "./hash.ts";
 import { commands as key } from "./key.ts";
 import { commands as list } from "./list.ts";
+import { commands as listBlocking } from "./list_blocking.ts";
 import { commands as object } from "./object.ts";
 import { commands as persistence } from "./persistence.ts";
 import { commands as scan } from "./scan.ts";
@@ -47,6 +48,7 @@ export const families: Command[] = [
   ...hash,
   ...key,
   ...list,
+  ...listBlocking,
   ...object,
   ...persistence,
   ...scan,

@@ -622,7 +622,13 @@ export function popOneWithKey(c: Client, i: number, ref: number, end: ListEnd): 
   list.peek(end.isHead);
   replyElement(c);
   list.pop(end.isHead);
-  afterPop(c, i, end, 1);
+  propagateServed(c);
+  afterPop(c, i, end, c.readyKey === 0 ? 1 : 0);
+}
+
+/** A command that is run again for a client that has waited counts no change, but goes out. */
+function propagateServed(c: Client): void {
+  if (c.readyKey > 0) c.engine.propagation.force();
 }
 
 /** LMOVE from key 1 to key 2; returns whether an element was moved. */
@@ -653,7 +659,8 @@ export function moveElement(c: Client, from: ListEnd, to: ListEnd): boolean {
   db.changed(a, 2, to.pushed, 0);
   const isEmpty = list.count === 0;
   if (isEmpty) db.remove(list.ref);
-  db.changed(a, 1, from.popped);
+  propagateServed(c);
+  db.changed(a, 1, from.popped, c.readyKey === 0 ? 1 : 0);
   if (isEmpty) db.notify(a, 1, DEL);
   return true;
 }

@@ -9,6 +9,7 @@ import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
 import type { LooseValue, ValueCodec, ValueContext } from "./value_codec.ts";
 import { hashCodec } from "./value_hash.ts";
+import { listCodec } from "./value_list.ts";
 import { setCodec } from "./value_set.ts";
 import { stringCodec } from "./value_string.ts";
 import { zsetCodec } from "./value_zset.ts";
@@ -17,6 +18,7 @@ const CODECS: readonly ValueCodec[] = [
   stringCodec,
   setCodec,
   hashCodec,
+  listCodec,
   zsetCodec,
 ];
 

@@ -91,6 +91,11 @@ export class ListView {
     return this;
   }
 
+  /** Puts a listpack in the place of the empty one of a list that was begun with `create`. It becomes the view's own. */
+  createFrom(blob: Blob): void {
+    this.#blob = blob;
+  }
+
   /** Adds an empty list as a new key and binds to it. It must get an element at once. */
   addKey(db: Database, a: Args, i: number): this {
     this.open(db, db.add(a, i, Type.LIST, listpack.EMPTY_BYTES));
@@ -304,6 +309,13 @@ export class ListView {
       const target = ref === 0 ? db.add(a, i, Type.LIST, len) : db.setBlob(db.retype(ref, Type.LIST), len);
       db.valueBuffer(target).set(buf.subarray(off, off + len), db.valueOffset(target));
     }
+    this.quicklist = null;
+    this.#blob = this.#record;
+  }
+
+  /** Frees a list that was begun with `create` and is not stored. */
+  drop(): void {
+    this.quicklist?.release(Infinity);
     this.quicklist = null;
     this.#blob = this.#record;
   }

@@ -1,0 +1,122 @@
+/**
+ * Lists as bytes: their nodes one after the other, as Redis 7 writes them, each a listpack or a single element (`PLAIN`). Files of older
+ * versions have lists as elements, as one ziplist, or as nodes that are ziplists.
+ */
+
+import type { Database } from "../store/database.ts";
+import { Kind, Type } from "../store/record.ts";
+import { HeapBlob } from "../store/types/blob.ts";
+import { ListView } from "../store/types/list.ts";
+import * as listpack from "../store/types/listpack.ts";
+import { ListpackCursor } from "../store/types/listpack.ts";
+import type { Quicklist } from "../store/types/quicklist.ts";
+import type { RdbReader } from "./rdb_reader.ts";
+import { type RdbWriter, STRING_LZF } from "./rdb_writer.ts";
+import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
+import { ZiplistReader } from "./ziplist.ts";
+
+/** What a node contains. */
+const PLAIN = 1;
+const PACKED = 2;
+/** A single listpack of up to so many bytes is not made a quicklist. */
+const MOST_BLOB = 8192;
+
+const list = new ListView();
+const element = new ListpackCursor();
+
+export const listCodec: ValueCodec = {
+  type: Type.LIST,
+  rdbTypes: [RdbType.LIST, RdbType.LIST_ZIPLIST, RdbType.LIST_QUICKLIST, RdbType.LIST_QUICKLIST_2],
+
+  rdbType(): number {
+    return RdbType.LIST_QUICKLIST_2;
+  },
+
+  write(db: Database, ref: number, out: RdbWriter): void {
+    if (db.kind(ref) !== Kind.OBJECT) {
+      out.length(1);
+      out.length(PACKED);
+      return out.string(db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref));
+    }
+    const quicklist = db.object(ref) as Quicklist;
+    out.length(quicklist.nodes);
+    for (let node = quicklist.head; node !== null; node = node.next) {
+      out.length(node.isPlain ? PLAIN : PACKED);
+      if (node.isPacked) {
+        out.byte(STRING_LZF);
+        out.length(node.buf.length);
+        out.length(node.len);
+        out.raw(node.buf, 0, node.buf.length);
+      } else out.string(node.buf, node.off, node.len);
+    }
+  },
+
+  read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
+    list.limits = context.config.values;
+    list.create(context.keyspace);
+    try {
+      if (rdbType === RdbType.LIST) readElements(input);
+      else if (rdbType === RdbType.LIST_ZIPLIST) readZiplist(input);
+      else readNodes(rdbType, input);
+    } catch (error) {
+      list.drop();
+      throw error;
+    }
+    if (list.count === 0) {
+      list.drop();
+      return false;
+    }
+    if (list.quicklist !== null) value.setObject(Type.LIST, list.quicklist);
+    else value.setBytes(Type.LIST, list.blob.buf, list.blob.off, list.blob.len);
+    return true;
+  },
+};
+
+function readElements(input: RdbReader): void {
+  for (let left = input.length(); left > 0; left--) {
+    input.string();
+    list.push(false, input.bytes, input.bytesOff, input.bytesLen);
+  }
+}
+
+function readZiplist(input: RdbReader): void {
+  input.string();
+  const reader = new ZiplistReader(input);
+  while (reader.next(element)) {
+    element.asText();
+    list.push(false, element.buf, element.off, element.len);
+  }
+}
+
+function readNodes(rdbType: number, input: RdbReader): void {
+  const nodes = input.length();
+  for (let i = 0; i < nodes; i++) {
+    const content = rdbType === RdbType.LIST_QUICKLIST_2 ? input.length() : PACKED;
+    if (content !== PLAIN && content !== PACKED) input.fail("list node of an unknown kind");
+    input.string();
+    if (content === PLAIN) {
+      if (input.bytesLen === 0) input.fail("empty list node");
+      list.convert().appendPlain(input.bytes, input.bytesOff, input.bytesLen);
+    } else if (rdbType === RdbType.LIST_QUICKLIST) {
+      const blob = new HeapBlob();
+      listpack.create(blob);
+      const reader = new ZiplistReader(input);
+      while (reader.next(element)) {
+        element.asText();
+        listpack.append(blob, element.buf, element.off, element.len);
+      }
+      addNode(blob.buf, blob.off, blob.len, nodes);
+    } else {
+      const { bytes, bytesOff, bytesLen } = input;
+      if (!listpack.validate(bytes, bytesOff, bytesLen, true)) input.fail("unsound listpack of a list");
+      addNode(bytes, bytesOff, bytesLen, nodes);
+    }
+  }
+}
+
+/** Adds a node, one of `nodes`. Empty ones are left out. */
+function addNode(buf: Uint8Array, off: number, len: number, nodes: number): void {
+  if (len === listpack.EMPTY_BYTES) return;
+  if (nodes === 1 && len <= MOST_BLOB) list.createFrom(HeapBlob.from(buf, off, len));
+  else list.convert().appendListpack(buf, off, len);
+}
