@@ -17,6 +17,7 @@ import { commands as persistence } from "./persistence.ts";
 import { commands as scan } from "./scan.ts";
 import { commands as set } from "./set.ts";
 import { commands as lcs } from "./lcs.ts";
+import { commands as sort } from "./sort.ts";
 import { commands as string } from "./string.ts";
 import { commands as transaction } from "./transaction.ts";
 import { commands as config } from "./config.ts";
@@ -54,6 +55,7 @@ export const families: Command[] = [
   ...scan,
   ...set,
   ...lcs,
+  ...sort,
   ...string,
   ...transaction,
   ...config,

@@ -1,0 +1,395 @@
+/**
+ * SORT and SORT_RO: the elements of a list, set or sorted set in order, by themselves or by what other keys hold (BY), and what
+ * yet other keys hold for them (GET).
+ *
+ * The elements are copied out before anything else happens: looking up keys can delete keys that have expired. They stand behind each
+ * other in one buffer; what is sorted is an array of their numbers. Texts to sort by (BY … ALPHA) go into the same buffer.
+ *
+ * Without STORE, texts are ordered as the C locale does, up to the first zero byte; with STORE by all their bytes.
+ */
+
+import { compareBytes, lower, parseDouble, parseScoreBound } from "../bytes/ascii.ts";
+import { Args } from "../bytes/args.ts";
+import type { Client } from "../engine/client.ts";
+import { type Command, command, Deny } from "../engine/command.ts";
+import { sortKeys, sortRoKeys } from "../engine/keys.ts";
+import { errorReply, NOT_INTEGER, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
+import { DEL, EventClass, keyEvent } from "../store/events.ts";
+import { Type } from "../store/record.ts";
+import { HashView } from "../store/types/hash.ts";
+import { ListView } from "../store/types/list.ts";
+import type { ListpackCursor } from "../store/types/listpack.ts";
+import { SetView } from "../store/types/set.ts";
+import { ZsetView } from "../store/types/zset.ts";
+import { configure } from "./list.ts";
+
+const SORTSTORE = keyEvent(EventClass.LIST, "sortstore");
+
+const NOT_DOUBLE = errorReply("ERR One or more scores can't be converted into double");
+const BY_CLUSTER = errorReply("ERR BY option of SORT denied in Cluster mode.");
+const GET_CLUSTER = errorReply("ERR GET option of SORT denied in Cluster mode.");
+
+const ASC = lower("asc"), DESC = lower("desc"), ALPHA = lower("alpha"), LIMIT = lower("limit");
+const STORE = lower("store"), BY = lower("by"), GET = lower("get");
+
+const STAR = 42, HASH_SIGN = 35, MINUS = 45, GREATER = 62;
+const NO_BYTES = new Uint8Array(0);
+/** A buffer that one huge sort has grown beyond this is not kept. */
+const KEEP = 1024 * 1024;
+
+const list = new ListView();
+const set = new SetView();
+const zset = new ZsetView();
+const hash = new HashView();
+/** The key that a pattern makes. */
+const key = new Args();
+let keyBytes = new Uint8Array(256);
+
+/** Byte strings behind each other. */
+class Texts {
+  buf = new Uint8Array(4096);
+  off = new Int32Array(256);
+  len = new Int32Array(256);
+  count = 0;
+  #end = 0;
+
+  clear(): void {
+    if (this.buf.length > KEEP) this.buf = new Uint8Array(4096);
+    if (this.off.length > KEEP) {
+      this.off = new Int32Array(256);
+      this.len = new Int32Array(256);
+    }
+    this.count = 0;
+    this.#end = 0;
+  }
+
+  add(buf: Uint8Array, off: number, len: number): void {
+    if (this.#end + len > this.buf.length) {
+      const grown = new Uint8Array(Math.max(this.#end + len, this.buf.length * 2));
+      grown.set(this.buf.subarray(0, this.#end));
+      this.buf = grown;
+    }
+    if (this.count === this.off.length) {
+      this.off = doubled(this.off);
+      this.len = doubled(this.len);
+    }
+    if (len > 64) this.buf.set(buf.subarray(off, off + len), this.#end);
+    else for (let i = 0; i < len; i++) this.buf[this.#end + i] = buf[off + i];
+    this.off[this.count] = this.#end;
+    this.len[this.count++] = len;
+    this.#end += len;
+  }
+
+  addElement(element: ListpackCursor): void {
+    element.asText();
+    this.add(element.buf, element.off, element.len);
+  }
+
+  /** The order of two strings: of all their bytes, or (as C's strings) up to a zero byte. */
+  compare(a: number, b: number, whole: boolean): number {
+    const { buf, off, len } = this;
+    if (whole) return compareBytes(buf, off[a], len[a], buf, off[b], len[b]);
+    return compareBytes(buf, off[a], this.#lengthInC(a), buf, off[b], this.#lengthInC(b));
+  }
+
+  #lengthInC(i: number): number {
+    const start = this.off[i];
+    const end = start + this.len[i];
+    for (let at = start; at < end; at++) if (this.buf[at] === 0) return at - start;
+    return end - start;
+  }
+}
+
+function doubled(array: Int32Array): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(array.length * 2);
+  grown.set(array);
+  return grown;
+}
+
+/** The elements, and the texts to sort them by. */
+const elements = new Texts();
+const weights = new Texts();
+
+/** What the arguments say. Argument numbers are 0 where something is not given. */
+class Options {
+  descending = false;
+  alpha = false;
+  offset = 0;
+  count = -1;
+  by = 0;
+  /** Nothing is sorted: BY names a pattern without a star. */
+  unsorted = false;
+  store = 0;
+  readonly get: number[] = [];
+
+  /** False if the arguments are not valid, which has been replied. */
+  parse(c: Client, mayStore: boolean): boolean {
+    const { args: a } = c;
+    const { clusterEnabled } = c.engine.config.values;
+    this.descending = this.alpha = this.unsorted = false;
+    this.offset = this.by = this.store = 0;
+    this.count = -1;
+    this.get.length = 0;
+    for (let i = 2; i < a.argc; i++) {
+      const left = a.argc - i - 1;
+      if (a.is(i, ASC)) this.descending = false;
+      else if (a.is(i, DESC)) this.descending = true;
+      else if (a.is(i, ALPHA)) this.alpha = true;
+      else if (a.is(i, LIMIT) && left >= 2) {
+        this.offset = a.int(++i);
+        this.count = a.int(++i);
+        if (this.offset !== this.offset || this.count !== this.count) return c.fail(NOT_INTEGER);
+      } else if (mayStore && a.is(i, STORE) && left >= 1) this.store = ++i;
+      else if (a.is(i, BY) && left >= 1) {
+        this.by = ++i;
+        if (starOf(a, i) < 0) this.unsorted = true;
+        else if (clusterEnabled) return c.fail(BY_CLUSTER);
+      } else if (a.is(i, GET) && left >= 1) {
+        if (clusterEnabled) return c.fail(GET_CLUSTER);
+        this.get.push(++i);
+      } else return c.fail(SYNTAX);
+    }
+    return true;
+  }
+}
+
+const options = new Options();
+
+export const sort = command({
+  name: "sort",
+  arity: -2,
+  flags: "write denyoom",
+  acl: "set sortedset list dangerous",
+  since: "1.0.0",
+  group: "generic",
+  keys: [
+    "1 RO access",
+    "? RO access; For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort",
+    "? OW update; For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array",
+  ],
+  getKeys: sortKeys,
+  complexity:
+    "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. When the elements are not sorted, complexity is O(N).",
+  summary: "Sort the elements in a list, set or sorted set",
+  syntax:
+    "key [BY pattern#1] [LIMIT (offset count)] [GET pattern#1 [GET pattern ...]] order=[ASC | DESC] [sorting=ALPHA] [STORE destination#2]",
+  run: (c) => sortElements(c, true),
+});
+
+export const sortRo = command({
+  name: "sort_ro",
+  arity: -2,
+  flags: "readonly",
+  acl: "set sortedset list dangerous",
+  since: "7.0.0",
+  group: "generic",
+  keys: [
+    "1 RO access",
+    "? RO access; For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort",
+  ],
+  getKeys: sortRoKeys,
+  complexity:
+    "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. When the elements are not sorted, complexity is O(N).",
+  summary: "Sort the elements in a list, set or sorted set. Read-only variant of SORT.",
+  syntax:
+    "key [BY pattern#1] [LIMIT (offset count)] [GET pattern#1 [GET pattern ...]] order=[ASC | DESC] [sorting=ALPHA]",
+  run: (c) => sortElements(c, false),
+});
+
+/** Place of the first star in argument i, -1 without one. The pattern ends at a zero byte. */
+function starOf(a: Args, i: number): number {
+  for (let at = 0; at < a.len[i]; at++) {
+    const byte = a.buf[a.off[i] + at];
+    if (byte === STAR) return at;
+    if (byte === 0) return -1;
+  }
+  return -1;
+}
+
+/** What a pattern leads to: `found[foundOff, foundOff + foundLen)`. */
+let found: Uint8Array = NO_BYTES;
+let foundOff = 0;
+let foundLen = 0;
+
+/**
+ * Looks up what pattern `i` means for an element: the element itself (`#`), the string of the key that has the element in place of the star,
+ * or a field of the hash that is there (`key->field`). False when there is nothing.
+ */
+function lookUp(c: Client, i: number, element: number): boolean {
+  const { args: a, db } = c;
+  const pattern = a.off[i];
+  const length = a.len[i];
+  if (a.buf[pattern] === HASH_SIGN && (length === 1 || a.buf[pattern + 1] === 0)) {
+    found = elements.buf;
+    foundOff = elements.off[element];
+    foundLen = elements.len[element];
+    return true;
+  }
+  const star = starOf(a, i);
+  if (star < 0) return false;
+  let arrow = length;
+  for (let at = star + 1; at + 2 < length; at++) {
+    const byte = a.buf[pattern + at];
+    if (byte === 0) break;
+    if (byte !== MINUS || a.buf[pattern + at + 1] !== GREATER) continue;
+    // Only the first arrow counts, and only if a field follows.
+    if (a.buf[pattern + at + 2] !== 0) arrow = at;
+    break;
+  }
+  const middle = elements.len[element];
+  const total = arrow - 1 + middle;
+  if (total > keyBytes.length) keyBytes = new Uint8Array(total * 2);
+  keyBytes.set(a.buf.subarray(pattern, pattern + star));
+  keyBytes.set(elements.buf.subarray(elements.off[element], elements.off[element] + middle), star);
+  keyBytes.set(a.buf.subarray(pattern + star + 1, pattern + arrow), star + middle);
+  const ref = db.lookupRead(key.point(keyBytes, 0, total), 0);
+  if (ref === 0) return false;
+  if (arrow === length) {
+    if (db.type(ref) !== Type.STRING) return false;
+    found = db.valueBuffer(ref);
+    foundOff = db.valueOffset(ref);
+    foundLen = db.valueLength(ref);
+    return true;
+  }
+  if (db.type(ref) !== Type.HASH) return false;
+  const field = arrow + 2;
+  if (!hash.open(db, ref).find(a.buf, pattern + field, length - field)) return false;
+  hash.value.asText();
+  found = hash.value.buf;
+  foundOff = hash.value.off;
+  foundLen = hash.value.len;
+  return true;
+}
+
+/** Copies the elements out: all, or only `count` from `offset` on in the wanted direction where they are not to be sorted. */
+function collect(c: Client, ref: number, type: number, offset: number, count: number): void {
+  const { db } = c;
+  const backward = options.unsorted && options.descending;
+  elements.clear();
+  if (type === Type.SET) {
+    for (set.open(db, ref).rewind(); set.next();) elements.addElement(set.member);
+  } else if (type === Type.LIST) {
+    const { count: length } = list.open(db, ref);
+    list.start(backward ? length - 1 - offset : offset, backward);
+    for (let i = 0; i < count && list.next(); i++) elements.addElement(list.element);
+  } else {
+    const { count: length } = zset.open(db, ref);
+    zset.start(backward ? length - 1 - offset : offset, backward);
+    for (let i = 0; i < count && zset.next(); i++) elements.addElement(zset.member);
+  }
+}
+
+/** The numbers of the elements in order; null when a weight is not a number. */
+function order(c: Client): Int32Array | null {
+  const { count } = elements;
+  const { by, alpha, store } = options;
+  const numbers = new Int32Array(count);
+  for (let i = 0; i < count; i++) numbers[i] = i;
+  const sign = options.descending ? -1 : 1;
+  const whole = store > 0;
+  if (!alpha) {
+    const scores = new Float64Array(count);
+    let valid = true;
+    for (let i = 0; i < count; i++) {
+      if (by > 0) {
+        if (!lookUp(c, by, i)) continue;
+        scores[i] = parseWeight(found, foundOff, foundLen);
+      } else scores[i] = parseWeight(elements.buf, elements.off[i], elements.len[i]);
+      if (scores[i] !== scores[i]) valid = false;
+    }
+    if (!valid) return null;
+    return numbers.sort((x, y) =>
+      sign * (scores[x] > scores[y] ? 1 : scores[x] < scores[y] ? -1 : elements.compare(x, y, true))
+    );
+  }
+  if (by === 0) return numbers.sort((x, y) => sign * elements.compare(x, y, whole));
+  weights.clear();
+  const missing = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    if (lookUp(c, by, i)) weights.add(found, foundOff, foundLen);
+    else {
+      missing[i] = 1;
+      weights.add(NO_BYTES, 0, 0);
+    }
+  }
+  return numbers.sort((x, y) =>
+    sign * (missing[x] || missing[y] ? missing[y] - missing[x] : weights.compare(x, y, whole))
+  );
+}
+
+/**
+ * What `strtod` makes of a weight, NaN when that is not all of it, or no number, or too large or small for a double. The empty text
+ * is 0.
+ */
+function parseWeight(buf: Uint8Array, off: number, len: number): number {
+  const value = parseScoreBound(buf, off, len);
+  if (len === 0 || (value !== 0 && value !== Infinity && value !== -Infinity)) return value;
+  let from = 0;
+  while (from < len && (buf[off + from] === 32 || (buf[off + from] >= 9 && buf[off + from] <= 13))) from++;
+  let to = from;
+  while (to < len && buf[off + to] !== 0) to++;
+  return to === 0 ? 0 : parseDouble(buf, off + from, to - from);
+}
+
+function sortElements(c: Client, mayStore: boolean): void {
+  const { args: a, db, reply } = c;
+  if (!options.parse(c, mayStore)) return;
+  const ref = db.lookupRead(a, 1);
+  const type = ref === 0 ? Type.LIST : db.type(ref);
+  if (type !== Type.LIST && type !== Type.SET && type !== Type.ZSET) return reply.error(WRONGTYPE);
+  // What comes out of a set in no order would differ from server to server: it is sorted if it is stored or a script sees it.
+  if (options.unsorted && type === Type.SET && (options.store > 0 || c.deny & Deny.SCRIPT)) {
+    options.unsorted = false;
+    options.alpha = true;
+    options.by = 0;
+  }
+  const length = ref === 0 ? 0 : lengthOf(c, ref, type);
+  const from = Math.min(Math.max(options.offset, 0), length);
+  const until = options.count < 0 ? length : Math.min(from + options.count, length);
+  const isRange = options.unsorted && type !== Type.SET;
+  elements.clear();
+  if (ref !== 0) collect(c, ref, type, isRange ? from : 0, isRange ? until - from : length);
+  const numbers = options.unsorted ? null : order(c);
+  if (!options.unsorted && numbers === null) return reply.error(NOT_DOUBLE);
+  const skipped = isRange ? from : 0;
+  if (options.store > 0) return store(c, numbers, from - skipped, until - skipped);
+  const { get } = options;
+  reply.array((until - from) * Math.max(get.length, 1));
+  for (let i = from - skipped; i < until - skipped && !reply.isFull; i++) {
+    const element = numbers === null ? i : numbers[i];
+    if (get.length === 0) reply.bulk(elements.buf, elements.off[element], elements.len[element]);
+    for (let g = 0; g < get.length; g++) {
+      if (lookUp(c, get[g], element)) reply.bulk(found, foundOff, foundLen);
+      else reply.null();
+    }
+  }
+}
+
+function lengthOf(c: Client, ref: number, type: number): number {
+  const view = type === Type.LIST ? list : type === Type.SET ? set : zset;
+  return view.open(c.db, ref).count;
+}
+
+/** Makes the elements, or what GET finds for them, a list at the key that STORE names. */
+function store(c: Client, numbers: Int32Array | null, from: number, until: number): void {
+  const { args: a, db, reply } = c;
+  const { get } = options;
+  configure(c, list);
+  list.create(db.keyspace);
+  for (let i = from; i < until; i++) {
+    const element = numbers === null ? i : numbers[i];
+    if (get.length === 0) list.push(false, elements.buf, elements.off[element], elements.len[element]);
+    for (let g = 0; g < get.length; g++) {
+      if (lookUp(c, get[g], element)) list.push(false, found, foundOff, foundLen);
+      else list.push(false, NO_BYTES, 0, 0);
+    }
+  }
+  const stored = list.count;
+  reply.int(stored);
+  if (stored > 0) {
+    list.store(db, a, options.store);
+    db.changed(a, options.store, SORTSTORE, stored);
+  } else if (db.delete(a, options.store)) db.changed(a, options.store, DEL);
+}
+
+export const commands: Command[] = [sort, sortRo];
