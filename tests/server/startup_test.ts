@@ -1,0 +1,147 @@
+/** Starting the program: flags, configuration files, what it prints, and how it fails. */
+
+import { assert, assertEquals } from "@std/assert";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer } from "../../mod.ts";
+import { Client } from "../kit/client.ts";
+import { freePort, hasRedis, redstartCommand, startRedstart } from "../kit/server.ts";
+import { test } from "../kit/test.ts";
+
+/** Runs a program that ends by itself; `input` is its standard input. */
+function run(command: readonly string[], args: readonly string[], input = "") {
+  const { status, stdout, stderr } = spawnSync(command[0], [...command.slice(1), ...args], { input, encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+test("startup: --version and --help", () => {
+  const redstart = redstartCommand();
+  for (const flag of ["-v", "--version"]) {
+    const { status, stdout } = run(redstart, [flag]);
+    assertEquals(status, 0);
+    assert(/^Redis server v=7\.0\.15 sha=\S+ malloc=\S+ bits=\d+ build=\S+\n$/.test(stdout), stdout);
+  }
+  const { status, stderr } = run(redstart, ["--help"]);
+  assertEquals(status, 1);
+  assert(stderr.startsWith("Usage: ./redis-server"), stderr);
+});
+
+test("startup: a file, options that override it, and standard input", async () => {
+  const config = "maxclients 77\nhz 20 # not a comment\n";
+  const broken = run(redstartCommand(), ["-", "--port", "0"], config);
+  assertEquals(broken.status, 1);
+  assert(broken.stderr.includes("wrong number of arguments"), broken.stderr);
+
+  await using server = await startRedstart({
+    config: "maxclients 77\ndatabases 3\n\n# a comment\nrename-command FLUSHALL wipe\n",
+    args: ["--maxclients", "78", "--maxmemory-policy", "allkeys-lru"],
+  });
+  const client = await server.connect();
+  assertEquals(await client.call("CONFIG", "GET", "maxclients"), ["maxclients", "78"]);
+  assertEquals(await client.call("CONFIG", "GET", "databases"), ["databases", "3"]);
+  assertEquals(await client.call("CONFIG", "GET", "maxmemory-policy"), ["maxmemory-policy", "allkeys-lru"]);
+  assertEquals(await client.call("WIPE"), { status: "OK" });
+  assertEquals(await client.call("SELECT", 3), { error: "ERR DB index is out of range" });
+});
+
+test("startup: bad directives end it with status 1, in the words of redis-server", () => {
+  const dir = mkdtempSync(join(tmpdir(), "redstart-"));
+  try {
+    const file = join(dir, "bad.conf");
+    writeFileSync(file, "port 0\n\nnonsense 1\n");
+    const cases = [
+      [file],
+      [join(dir, "missing.conf")],
+      ["--port", "abc"],
+      ["--nonsense", "1"],
+      ["--port"],
+      ["--maxmemory-policy", "sometimes"],
+      ["--rename-command", "nosuch", "x"],
+    ];
+    for (const args of cases) {
+      const ours = run(redstartCommand(), args);
+      assertEquals(ours.status, 1, args.join(" "));
+      if (!hasRedis()) continue;
+      const theirs = run(["redis-server"], args);
+      assertEquals(theirs.status, 1, args.join(" "));
+      // The log of a file that cannot be opened begins with process and time.
+      const text = (output: { stdout: string; stderr: string }) =>
+        (output.stderr + output.stdout).replace(/^\d+:\w \d.*? # /gm, "").split("\n").filter((line) =>
+          /FATAL|^>>>|^Reading|^Bad|argument|Can't open|No such/.test(line)
+        );
+      assertEquals([args.at(-1), ...text(ours)], [args.at(-1), ...text(theirs)]);
+    }
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test("startup: a port in use", async () => {
+  await using busy = await createServer();
+  const { status, stdout } = run(redstartCommand(), ["--port", String(busy.port), "--save", ""]);
+  assertEquals(status, 1);
+  assert(stdout.includes("Could not create server TCP listening socket 127.0.0.1:"), stdout);
+  assert(stdout.includes("bind: Address already in use"), stdout);
+  assert(stdout.includes(`Failed listening on port ${busy.port} (TCP), aborting.`), stdout);
+});
+
+test("startup: nowhere to listen", () => {
+  const { status, stdout } = run(redstartCommand(), ["--port", "0", "--save", ""]);
+  assertEquals(status, 1);
+  assert(stdout.includes("Configured to not listen anywhere, exiting."), stdout);
+});
+
+test("startup: a unix socket, removed at the end", async () => {
+  const server = await startRedstart({ unix: true });
+  try {
+    const client = await server.connect();
+    const info = await client.call("CLIENT", "INFO") as string;
+    assert(info.includes(`addr=${server.path}:0 laddr=${server.path}:0`), info);
+    assert(info.includes("flags=U "), info);
+    assertEquals(await server.stop(), 0);
+    assert(!existsSync(server.path));
+  } finally {
+    await server[Symbol.asyncDispose]();
+  }
+});
+
+test("startup: protected mode refuses strangers until there is a password", async () => {
+  const outside = Object.values(networkInterfaces()).flat().find((each) => each?.family === "IPv4" && !each.internal);
+  if (outside === undefined) return console.log("no address but loopback: skipped");
+  const host = outside.address;
+  await using server = await startRedstart({ args: ["--bind", "*"] });
+  const stranger = await Client.connect({ port: server.port, host });
+  assert((await stranger.readToEnd()).startsWith("-DENIED Redis is running in protected mode"));
+  const friend = await server.connect();
+  await friend.ok("CONFIG", "SET", "requirepass", "secret");
+  using known = await Client.connect({ port: server.port, host });
+  assertEquals(await known.call("PING"), { error: "NOAUTH Authentication required." });
+  assertEquals(await known.call("AUTH", "secret"), { status: "OK" });
+  await friend.ok("CONFIG", "SET", "requirepass", "", "protected-mode", "no");
+  using anybody = await Client.connect({ port: server.port, host });
+  assertEquals(await anybody.call("PING"), { status: "PONG" });
+});
+
+test("startup: CONFIG SET port and bind move the server, or leave it where it is", async () => {
+  await using busy = await createServer();
+  await using server = await startRedstart();
+  using first = await server.connect();
+  const port = await freePort();
+  assertEquals(await first.call("CONFIG", "SET", "port", port), { status: "OK" });
+  using moved = await Client.connect({ port });
+  assertEquals(await moved.call("CONFIG", "SET", "port", busy.port, "maxclients", 55), {
+    error:
+      "ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on this port. Check server logs.",
+  });
+  assertEquals(await moved.call("CONFIG", "SET", "bind", "999.999.999.999"), {
+    error: "ERR CONFIG SET failed (possibly related to argument 'bind') - Failed to bind to specified addresses.",
+  });
+  assertEquals(await moved.call("CONFIG", "GET", "port"), ["port", String(port)]);
+  assertEquals(await moved.call("CONFIG", "GET", "maxclients"), ["maxclients", "10000"]);
+  using still = await Client.connect({ port });
+  assertEquals(await still.call("PING"), { status: "PONG" });
+  // Who was connected before stays connected.
+  assertEquals(await first.call("PING"), { status: "PONG" });
+});
