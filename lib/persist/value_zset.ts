@@ -112,6 +112,7 @@ function readTextScore(input: RdbReader): number {
 }
 
 function readZiplist(table: SortedSet, input: RdbReader): void {
+  input.string();
   const list = new ZiplistReader(input);
   while (list.next(member)) {
     if (!list.next(element)) input.fail("member without a score");
