@@ -21,7 +21,6 @@ import { ListView } from "../store/types/list.ts";
 import type { ListpackCursor } from "../store/types/listpack.ts";
 import { SetView } from "../store/types/set.ts";
 import { ZsetView } from "../store/types/zset.ts";
-import { configure } from "./list.ts";
 
 const SORTSTORE = keyEvent(EventClass.LIST, "sortstore");
 
@@ -31,6 +30,9 @@ const GET_CLUSTER = errorReply("ERR GET option of SORT denied in Cluster mode.")
 
 const ASC = lower("asc"), DESC = lower("desc"), ALPHA = lower("alpha"), LIMIT = lower("limit");
 const STORE = lower("store"), BY = lower("by"), GET = lower("get");
+
+/** A list that is stored is made with these, whatever the configuration says. */
+const DEFAULT_LIMITS = { listMaxListpackSize: -2, listCompressDepth: 0 };
 
 const STAR = 42, HASH_SIGN = 35, MINUS = 45, GREATER = 62;
 const NO_BYTES = new Uint8Array(0);
@@ -374,8 +376,12 @@ function lengthOf(c: Client, ref: number, type: number): number {
 function store(c: Client, numbers: Int32Array | null, from: number, until: number): void {
   const { args: a, db, reply } = c;
   const { get } = options;
-  configure(c, list);
+  const { listMaxListpackSize, listCompressDepth } = c.engine.config.values;
+  list.limits = DEFAULT_LIMITS;
+  list.packedThreshold = c.engine.debug.packedThreshold;
   list.create(db.keyspace);
+  // The default limits stay with such a list, as in Redis. A blob would take on those of the configuration.
+  if (listMaxListpackSize !== DEFAULT_LIMITS.listMaxListpackSize || listCompressDepth !== 0) list.convert();
   for (let i = from; i < until; i++) {
     const element = numbers === null ? i : numbers[i];
     if (get.length === 0) list.push(false, elements.buf, elements.off[element], elements.len[element]);
@@ -389,7 +395,10 @@ function store(c: Client, numbers: Int32Array | null, from: number, until: numbe
   if (stored > 0) {
     list.store(db, a, options.store);
     db.changed(a, options.store, SORTSTORE, stored);
-  } else if (db.delete(a, options.store)) db.changed(a, options.store, DEL);
+    return;
+  }
+  list.drop();
+  if (db.delete(a, options.store)) db.changed(a, options.store, DEL);
 }
 
 export const commands: Command[] = [sort, sortRo];
