@@ -190,13 +190,15 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map([
 ]);
 
 function run(c: Client): void {
-  const { args, reply } = c;
-  const name = args.text(1);
-  const action = ACTIONS.get(name.toLowerCase());
-  if (action !== undefined && args.argc >= action.argc[0] && args.argc <= action.argc[1]) return action.run(c);
-  reply.error(
-    errorReply(`ERR unknown subcommand or wrong number of arguments for '${name.slice(0, 128)}'. Try DEBUG HELP.`),
-  );
+  const { args } = c;
+  const action = ACTIONS.get(args.text(1).toLowerCase());
+  if (action !== undefined && args.argc >= action.argc[0] && args.argc <= action.argc[1]) action.run(c);
+  else unknownSubcommand(c);
+}
+
+function unknownSubcommand(c: Client): void {
+  const name = c.args.text(1).slice(0, 128);
+  c.reply.error(errorReply(`ERR unknown subcommand or wrong number of arguments for '${name}'. Try DEBUG HELP.`));
 }
 
 function ok(c: Client, _done: unknown): void {
@@ -267,11 +269,9 @@ function reload(c: Client): void {
 function populate(c: Client): void {
   const { args, reply, db } = c;
   const count = args.int(2);
-  if (Number.isNaN(count)) return reply.error(NOT_INTEGER);
-  if (count < 0) return reply.error(NOT_POSITIVE);
+  if (!(count >= 0)) return reply.error(NOT_POSITIVE);
   const size = args.argc === 5 ? args.int(4) : 0;
-  if (Number.isNaN(size)) return reply.error(NOT_INTEGER);
-  if (size < 0) return reply.error(NOT_POSITIVE);
+  if (!(size >= 0)) return reply.error(NOT_POSITIVE);
   const prefix = args.argc > 3 ? args.text(3) : "key";
   const key = new Args();
   key.reserve(1);
@@ -351,8 +351,9 @@ function showQuicklist(c: Client): void {
 
 /** Statistics of a table with so many elements and buckets, as far as they exist here. */
 function describeTable(title: string, count: number, buckets: number): string {
-  if (count === 0) return "No stats available for empty dictionaries\n";
-  return `Hash table 0 stats (${title}):\n table size: ${buckets}\n number of elements: ${count}\n`;
+  const head = `Hash table 0 stats (${title}):\n`;
+  if (count === 0) return `${head}No stats available for empty dictionaries\n`;
+  return `${head} table size: ${buckets}\n number of elements: ${count}\n`;
 }
 
 function tableStats(c: Client): void {
@@ -361,7 +362,7 @@ function tableStats(c: Client): void {
   const db = c.engine.keyspace.databases[index];
   if (db === undefined) return c.reply.error(DATABASE_RANGE);
   const main = describeTable("main hash table", db.dict.count, db.dict.buckets);
-  const expires = describeTable("deadlines", db.deadlines.count, db.deadlines.count);
+  const expires = describeTable("main hash table", db.deadlines.count, db.deadlines.count);
   c.reply.verbatim(`[Dictionary HT]\n${main}[Expires HT]\n${expires}`);
 }
 
@@ -403,9 +404,7 @@ function replyBuffer(c: Client): void {
     }
   } else if (args.is(2, RESIZING)) debug.replyResizing = number(c, 3) !== 0;
   else {
-    return reply.error(
-      errorReply("ERR unknown subcommand or wrong number of arguments for 'replybuffer'. Try DEBUG HELP."),
-    );
+    return unknownSubcommand(c);
   }
   reply.ok();
 }

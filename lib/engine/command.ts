@@ -340,7 +340,8 @@ function denyMask(flags: number, hasKeySpecs: boolean): number {
   if (!(flags & Flag.ALLOW_BUSY)) mask |= Deny.BUSY;
   if (flags & Flag.NO_ASYNC_LOADING || carries) mask |= Deny.ASYNC_LOADING;
   if (flags & (Flag.WRITE | Flag.DISK_CHECK) || carries) mask |= Deny.WRITE;
-  if (flags & Flag.DENYOOM || carries) mask |= Deny.OOM;
+  // Fast commands that need no memory do not wait for keys to be evicted.
+  if (flags & Flag.DENYOOM || carries || !(flags & Flag.FAST)) mask |= Deny.OOM;
   if (flags & (Flag.WRITE | Flag.MAY_REPLICATE) || carries) mask |= Deny.PAUSED_WRITE;
   if (flags & (Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE) || carries) mask |= Deny.REPLICA;
   if (flags & Flag.NOSCRIPT) mask |= Deny.SCRIPT;

@@ -1,7 +1,7 @@
 /**
  * Eviction: keeps the memory of data and clients below `maxmemory` by giving up keys.
  *
- * It runs before every command that may need memory, and from the cron, because clients' buffers grow on their own. One run takes
+ * It runs before every command but the fast ones that need no memory, and from the cron, because clients' buffers grow on their own. One run takes
  * a fraction of a millisecond (`maxmemory-eviction-tenacity`); what is left to do is done in further runs in between commands, which
  * are let through meanwhile, so that lowering `maxmemory` by gigabytes stops nobody. Only when there is nothing left to evict
  * are commands refused.
@@ -12,6 +12,8 @@ import type { Database } from "../store/database.ts";
 import { VictimChooser } from "../store/eviction.ts";
 import type { Engine } from "./engine.ts";
 
+/** Milliseconds for which the sum of the clients' memory is good enough while it shows no need to evict. */
+const COUNT_AGE = 10;
 /** Evictions between two looks at the clock. */
 const BETWEEN_LOOKS = 16;
 
@@ -46,12 +48,10 @@ export class Eviction {
   free(): boolean {
     const { engine } = this;
     const { maxmemory, replicaIgnoreMaxmemory } = engine.config.values;
-    if (maxmemory === 0 || this.usedMemory <= maxmemory) {
-      this.#kept();
-      return true;
-    }
-    // What is known of the clients may be a tenth of a second old.
-    if (engine.observation.recount() && this.usedMemory <= maxmemory) {
+    if (maxmemory === 0) return true;
+    engine.observation.recount(COUNT_AGE);
+    if (this.usedMemory > maxmemory) engine.observation.recount(0);
+    if (this.usedMemory <= maxmemory) {
       this.#kept();
       return true;
     }

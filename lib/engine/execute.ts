@@ -195,7 +195,7 @@ function admit(c: Client, cmd: Command): boolean {
   if (c.deny & Deny.MULTI && cmd.flags & Flag.NO_MULTI) return refuse(c, cmd, NOT_IN_TRANSACTION);
   if (engine.deny & Deny.OOM && !c.isTrusted) {
     const queued = transaction !== null && !(cmd.flags & Flag.UNQUEUED);
-    if ((flags & Flag.DENYOOM || queued) && !engine.eviction.free()) return refuse(c, cmd, OOM);
+    if (!engine.eviction.free() && (flags & Flag.DENYOOM || queued)) return refuse(c, cmd, OOM);
   }
   if (denied & Deny.WRITE && !c.isTrusted) {
     const isWrite = (flags & Flag.WRITE) !== 0;

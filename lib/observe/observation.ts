@@ -178,12 +178,9 @@ export class Observation {
     return this.engine.keyspace.usedMemory + this.engine.replication.stream.memory + counted + replicas;
   }
 
-  /** Adds the clients' memory up again unless that was done this very millisecond; true if it has changed. */
-  recount(): boolean {
-    if (this.#counted === this.engine.keyspace.now) return false;
-    const before = this.countedClientsMemory;
-    this.usedMemory();
-    return this.countedClientsMemory !== before;
+  /** Adds the clients' memory up again if that was done more than `age` ms ago. */
+  recount(age: number): void {
+    if (this.engine.keyspace.now - this.#counted > age) this.usedMemory();
   }
 
   /** CONFIG RESETSTAT. */
