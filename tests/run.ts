@@ -6,8 +6,8 @@
  *     deno task test tests/resp             only these files or folders
  *     deno task test --filter SCAN          only tests whose name contains this (a pattern under Bun)
  *
- * It needs nothing but the Deno it runs on: missing npm packages (Bun is one of them) are installed first. Each runner's own
- * output goes by as dots and failures; the counts come from the JUnit reports, since the closing lines of the runners are meant
+ * It needs nothing but the Deno it runs on: missing npm packages (Bun is one of them) are installed first. Of each runner's own
+ * output only what is not "ok" is shown, at once, and after a minute of silence the test under way; the counts come from the JUnit reports, since the closing lines of the runners are meant
  * for people and change. A runner that fails without naming a failed test (a file that does not load, a crash) counts as one failure, and so
  * does one that ran nothing. The last line is `N passed, N failed`; the exit status says the same.
  */
@@ -26,6 +26,38 @@ const LIMIT_MS = 30 * 60 * 1000;
 interface Counts {
   passed: number;
   failed: number;
+}
+
+/** Passes on what a runner prints, but for the lines that only say that something went well. */
+class Output {
+  #line = "";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(stream: NodeJS.ReadableStream) {
+    const decoder = new TextDecoder();
+    stream.on("data", (chunk: Uint8Array) => {
+      const lines = (this.#line + decoder.decode(chunk, { stream: true })).split("\n");
+      this.#line = lines.pop() ?? "";
+      for (const line of lines) {
+        if (!/^(.* \.\.\. )?(ok|ignored)\b.*\(.*\)$|^running \d+ tests? from/.test(line)) console.log(line);
+      }
+      this.#watch();
+    });
+  }
+
+  #watch(): void {
+    clearTimeout(this.#timer);
+    if (this.#line === "") return;
+    this.#timer = setTimeout(() => {
+      console.log(`still running: ${this.#line}`);
+      this.#watch();
+    }, 60_000);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    if (this.#line !== "") console.log(this.#line);
+  }
 }
 
 const options = parseArgs(process.argv.slice(2), { string: ["runtime", "filter"] });
@@ -76,21 +108,27 @@ async function runUnder(runtime: RuntimeName): Promise<Counts> {
   const report = join(reports, `${runtime}.xml`);
   const filter = options.filter as string | undefined;
   const args = runtime === "deno"
-    ? ["test", "-A", "--no-check", "--reporter=dot", `--junit-path=${report}`]
+    ? ["test", "-A", "--no-check", `--junit-path=${report}`]
     : ["test", "--only-failures", "--timeout=120000", "--reporter=junit", `--reporter-outfile=${report}`];
   if (filter !== undefined) args.push(runtime === "deno" ? `--filter=${filter}` : `--test-name-pattern=${filter}`);
   // With "./" Bun takes a path for a path; without, for a part of a file's name.
   args.push(...files.map((file) => `./${file}`));
 
   const status = await new Promise<number>((done) => {
-    const child = spawn(program, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+    const child = spawn(program, args, {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, NO_COLOR: "1" },
+    });
     const timer = setTimeout(() => {
       console.log(`${runtime} did not end within ${LIMIT_MS / 60000} minutes`);
       child.kill("SIGKILL");
     }, LIMIT_MS);
+    const outputs = [new Output(child.stdout), new Output(child.stderr)];
     child.on("error", () => done(-1));
-    child.on("exit", (code) => {
+    child.on("close", (code) => {
       clearTimeout(timer);
+      for (const output of outputs) output.end();
       done(code ?? -1);
     });
   });

@@ -109,8 +109,10 @@ class Fuzz {
     let rounds = 0;
     for (let round = only ?? 0; this.#differences.length < limit; round++) {
       if (only === undefined ? this.#sent >= commands : round > only) break;
+      const sent = this.#sent;
       await this.#round(seed, round);
       rounds++;
+      if (this.#sent === sent) break; // nothing can be sent: all of the families' commands are missing
     }
     return {
       commands: this.#sent,
