@@ -80,7 +80,6 @@ const INPUTS: readonly string[] = [
   "ECHO a\rb\r\n",
   '"PING"\r\n',
   `ECHO ${"x".repeat(60_000)}\r\n`,
-  "x".repeat(70_000),
   // Errors of commands
   "nosuch a b\r\n",
   "*3\r\n$6\r\nno\r\nsu\r\n$1\r\na\r\n$3\r\nb\r\nc\r\n",
@@ -188,6 +187,15 @@ test("protocol: what was sent before QUIT or an error is answered, what follows 
   assertEquals(await second.readToEnd(), "$1\r\n1\r\n-ERR Protocol error: expected '$', got 'f'\r\n");
   using third = await Client.connect({ port: server.port });
   assertEquals(await third.call("GET", "a"), "1");
+});
+
+test("protocol: a line that does not end is given up", async () => {
+  await using server = await createServer();
+  for (const [start, error] of [["", "too big inline request"], ["*", "too big mbulk count string"]]) {
+    using client = await Client.connect({ port: server.port });
+    client.send(start + "1".repeat(70_000));
+    assertEquals(await client.readToEnd(), `-ERR Protocol error: ${error}\r\n`);
+  }
 });
 
 test("protocol: an HTTP request is cut off without a reply", async () => {
