@@ -15,8 +15,11 @@ import { writeValue } from "../persist/values.ts";
 import { errorReply, NO_SUCH_KEY, NOT_INTEGER } from "../resp/errors.ts";
 import { encodingName } from "../store/encoding.ts";
 import { NO_EVENT } from "../store/events.ts";
+import type { Database } from "../store/database.ts";
+import { ListView } from "../store/types/list.ts";
 import { Kind, Type } from "../store/record.ts";
 
+const nodes = new ListView();
 const NOT_POSITIVE = errorReply("ERR value is out of range, must be positive");
 const RELOAD_OPTIONS = errorReply("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
 const RELOAD_FAILED = errorReply("ERR Error trying to load the RDB dump");
@@ -313,8 +316,23 @@ function describe(c: Client): void {
   writeValue(db, ref, out);
   c.reply.simple(
     `Value at:0x${ref.toString(16).padStart(12, "0")} refcount:1 encoding:${encodingName(db, ref)} ` +
-      `serializedlength:${out.at} lru:${db.access(ref)} lru_seconds_idle:${db.idleSeconds(ref)}`,
+      `serializedlength:${out.at} lru:${db.access(ref)} lru_seconds_idle:${db.idleSeconds(ref)}${
+        describeNodes(db, ref)
+      }`,
   );
+}
+
+/** The nodes of a list. One that is a single listpack here is one node there. */
+function describeNodes(db: Database, ref: number): string {
+  if (db.type(ref) !== Type.LIST) return "";
+  const { quicklist, count, limits } = nodes.open(db, ref);
+  const fill = quicklist?.fill ?? limits.listMaxListpackSize;
+  let size = quicklist === null ? nodes.blob.len : 0;
+  for (let node = quicklist?.head ?? null; node !== null; node = node.next) size += node.len;
+  const number = quicklist?.nodes ?? 1;
+  const compressed = (quicklist?.depth ?? limits.listCompressDepth) !== 0 ? 1 : 0;
+  return ` ql_nodes:${number} ql_avg_node:${(count / number).toFixed(2)} ql_listpack_max:${fill} ` +
+    `ql_compressed:${compressed} ql_uncompressed_size:${size}`;
 }
 
 function stringLengths(c: Client): void {

@@ -88,7 +88,7 @@ function restoreKey(c: Client): void {
   const ttl = parseBigInt64(a.buf, a.off[2], a.len[2]);
   if (ttl === null) return reply.error(NOT_INTEGER);
   if (ttl < 0n) return reply.error(INVALID_TTL);
-  const outcome = readPayload(engine, a.buf, a.off[3], a.len[3], value);
+  const outcome = readPayload(engine, a.buf, a.off[3], a.len[3], value, engine.persistence.skipChecksum);
   if (outcome !== "ok") return reply.error(outcome === "refused" ? INVALID_PAYLOAD : BAD_FORMAT);
 
   const deleted = options.replace && db.delete(a, 1);

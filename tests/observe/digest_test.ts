@@ -36,11 +36,13 @@ test("equal data has the digest that it has in redis-server", async () => {
     key,
     ...Array.from({ length: 600 }, (_, i) => each(i)).flat(),
   ];
-  const keys = ["string", "int", "set", "intset", "sets", "hash", "hashes", "zset", "zsets"];
+  const keys = ["string", "list", "lists", "int", "set", "intset", "sets", "hash", "hashes", "zset", "zsets"];
   const commands: Command[] = [
     ["DEBUG", "DIGEST"],
     ["SET", "string", "hello"],
     ["SET", "int", "12345"],
+    ["RPUSH", "list", "b", "1", "", "a"],
+    many("RPUSH", "lists", (i) => [`${"element".repeat(i % 9)} ${i}`]),
     ["SADD", "set", "a", "b", ""],
     ["SADD", "intset", "3", "-1", "2"],
     many("SADD", "sets", (i) => [`member ${i}`]),
