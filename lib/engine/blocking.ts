@@ -57,6 +57,22 @@ interface ReadyKey {
   readonly key: Uint8Array;
 }
 
+/** Those who wait for a key, first come first. */
+class Queue {
+  readonly clients = new Set<Blocked>();
+  /** How many of them must hear of the key when it is gone, too. */
+  anyType = 0;
+
+  add(blocked: Blocked): void {
+    if (blocked.options!.anyType && !this.clients.has(blocked)) this.anyType++;
+    this.clients.add(blocked);
+  }
+
+  delete(blocked: Blocked): void {
+    if (this.clients.delete(blocked) && blocked.options!.anyType) this.anyType--;
+  }
+}
+
 const ROLE_CHANGED = errorReply(
   "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
 );
@@ -67,8 +83,8 @@ export class Blocking {
   count = 0;
   /** True when `serve` has something to do. */
   anyReady = false;
-  /** "db:key" → those who wait for it, first come first. */
-  #waiting = new Map<string, Set<Blocked>>();
+  /** By "db:key". */
+  #waiting = new Map<string, Queue>();
   #ready: ReadyKey[] = [];
   #readyNames = new Set<string>();
   #serving = false;
@@ -89,7 +105,7 @@ export class Blocking {
     for (let i = options.first; i < options.first + options.count; i++) {
       const name = keyName(c.db, args.buf, args.off[i], args.len[i]);
       let queue = this.#waiting.get(name);
-      if (queue === undefined) this.#waiting.set(name, queue = new Set());
+      if (queue === undefined) this.#waiting.set(name, queue = new Queue());
       queue.add(blocked);
     }
     this.engine.keyspace.attention |= Attention.BLOCKED;
@@ -189,7 +205,7 @@ export class Blocking {
       const queue = this.#waiting.get(name);
       if (queue === undefined) continue;
       queue.delete(blocked);
-      if (queue.size === 0) this.#waiting.delete(name);
+      if (queue.clients.size === 0) this.#waiting.delete(name);
     }
     if (this.#waiting.size === 0) this.engine.keyspace.attention &= ~Attention.BLOCKED;
   }
@@ -206,7 +222,7 @@ export class Blocking {
   /** All keys of the database may have changed (SWAPDB, FLUSHDB, a new data set). */
   databaseChanged(db: Database): void {
     for (const [name, queue] of this.#waiting) {
-      const [blocked] = queue;
+      const [blocked] = queue.clients;
       if (blocked.db !== db || this.#readyNames.has(name)) continue;
       this.#readyNames.add(name);
       const { args, options } = blocked;
@@ -236,10 +252,15 @@ export class Blocking {
   #serveKey({ db, name, key }: ReadyKey): void {
     const queue = this.#waiting.get(name);
     if (queue === undefined) return;
-    for (const blocked of [...queue]) {
+    const hash = db.dict.hash(key, 0, key.length);
+    // Those who come to wait meanwhile are not among the first `left`.
+    let left = queue.clients.size;
+    for (const blocked of queue.clients) {
+      if (left-- === 0) break;
       const { client, options, args } = blocked;
-      if (client.blocked !== blocked) continue;
-      const ref = db.dict.find(key, 0, key.length, db.dict.hash(key, 0, key.length));
+      const ref = db.dict.find(key, 0, key.length, hash);
+      // Thousands may wait for one element: the first has taken it.
+      if (ref === 0 && queue.anyType === 0) break;
       if ((ref === 0 || db.type(ref) !== options!.type) && !options!.anyType) continue;
       client.readyKey = options!.first;
       while (!sameKey(args, client.readyKey, key)) client.readyKey++;
