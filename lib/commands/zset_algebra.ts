@@ -323,8 +323,9 @@ function unite(table: SortedSet): void {
       const { member } = source;
       member.asText();
       const score = weighted(source);
-      const ref = table.find(member.buf, member.off, member.len);
-      if (ref === 0) table.add(score, member.buf, member.off, member.len);
+      const hash = table.dict.hash(member.buf, member.off, member.len);
+      const ref = table.dict.find(member.buf, member.off, member.len, hash);
+      if (ref === 0) table.insert(score, member.buf, member.off, member.len, hash);
       else table.setScore(ref, aggregated(table.scoreOf(ref), score));
     }
   }

@@ -115,6 +115,11 @@ export class SortedSet extends Table implements MemberOrder {
     return true;
   }
 
+  /** Adds a member that is not there yet, with its hash at hand. */
+  insert(score: number, buf: Uint8Array, off: number, len: number, hash: number): void {
+    this.tree.insert(score, this.#newRecord(score, buf, off, len, hash));
+  }
+
   /** Adds a member that is not there yet and comes after all others. */
   append(score: number, buf: Uint8Array, off: number, len: number): void {
     this.tree.append(score, this.#newRecord(score, buf, off, len, this.dict.hash(buf, off, len)));
@@ -364,14 +369,15 @@ export class ZsetView {
       this.convert();
     }
     const table = this.table!;
-    const ref = table.find(buf, off, len);
+    const hash = table.dict.hash(buf, off, len);
+    const ref = table.dict.find(buf, off, len, hash);
     if (ref !== 0) {
       const outcome = this.#change(score, table.scoreOf(ref), flags);
       if (outcome === Added.UPDATED) table.setScore(ref, this.score);
       return outcome;
     }
     if (flags & AddFlag.XX) return Added.REFUSED;
-    table.add(score, buf, off, len);
+    table.insert(score, buf, off, len, hash);
     this.score = score;
     return Added.ADDED;
   }
