@@ -14,7 +14,8 @@ import { DEL, EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import type { ListpackCursor } from "../store/types/listpack.ts";
 import { SetView } from "../store/types/set.ts";
-import { type SortedSet, ZsetView } from "../store/types/zset.ts";
+import type { SortedSet } from "../store/types/sorted_set.ts";
+import { ZsetView } from "../store/types/zset.ts";
 import { replyEntry, replyHeader } from "./zset_reply.ts";
 
 const ZUNIONSTORE = keyEvent(EventClass.ZSET, "zunionstore");

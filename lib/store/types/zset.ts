@@ -1,15 +1,6 @@
 /**
- * Sorted sets. A small one is a listpack blob in its key's record (member, score, member, score … in order); a large one is a `SortedSet`,
- * a table of members and the order of their records (RankTree). A record of the table is
- *
- *   word 0  next record in the bucket      (Dict)
- *   word 1  hash                           (Dict)
- *   word 2  member length, OUTSIDE         (Dict)
- *   word 3  score, a double in two words
- *   byte 20 the member (or the handle of one that is outside)
- *
- * The score stands in the record, for ZSCORE, and in the tree, where comparing must not touch the records. A member of 10 bytes
- * takes 32 bytes, 4 for the bucket and about 14 in the tree; Redis takes about 100.
+ * Sorted sets. A small one is a listpack blob in its key's record (member, score, member, score … in order); a large one is a `SortedSet`
+ * (sorted_set.ts).
  *
  * `ZsetView` hides which of the two it is. Whatever has to do with order goes by rank: a range of scores or members is first turned
  * into ranks (`scoreRange`, `lexRange`), then walked (`start`, `next`) or removed. A view is bound to a key's record (`open`) or
@@ -20,168 +11,18 @@
 import type { Args } from "../../bytes/args.ts";
 import { formatDouble, parseDouble, writeLatin1 } from "../../bytes/ascii.ts";
 import type { Database } from "../database.ts";
-import { Dict } from "../dict.ts";
 import { Kind, Type } from "../record.ts";
 import { RecordBlob } from "../record_blob.ts";
 import { type Blob, HeapBlob } from "./blob.ts";
 import * as listpack from "./listpack.ts";
 import { ListpackCursor } from "./listpack.ts";
-import { type MemberOrder, RankCursor, RankTree } from "./ranktree.ts";
-import { Table, type TableHome } from "./table.ts";
+import { RankCursor } from "./ranktree.ts";
+import { compareBytes, SortedSet } from "./sorted_set.ts";
+import type { TableHome } from "./table.ts";
 
-const PAGE_BITS = 15;
-const IN_PAGE = (1 << PAGE_BITS) - 1;
-const SCORE_WORD = 3;
-const MEMBER_AT = 20;
-/** Entries of the tree that are freed at the price of one record. */
-const CHEAP = 16;
 /** Whole scores up to 2^62 are integers in a listpack, as in Redis. */
 const MAX_WHOLE = 2 ** 62;
 const LONGEST_SCORE = 32;
-
-/** A double and its two words. */
-const double = new Float64Array(1);
-const halves = new Int32Array(double.buffer);
-
-/** A sorted set as a table of members and their order. */
-export class SortedSet extends Table implements MemberOrder {
-  readonly tree: RankTree;
-
-  constructor(home: TableHome) {
-    super(home, MEMBER_AT);
-    this.tree = new RankTree(home.slab, this);
-  }
-
-  /** Order of the members of two records. */
-  compare(a: number, b: number): number {
-    const { bytes, words } = this.slab;
-    const wordA = (a & IN_PAGE) << 1;
-    const wordB = (b & IN_PAGE) << 1;
-    const lengthA = words[a >>> PAGE_BITS][wordA + 2];
-    const lengthB = words[b >>> PAGE_BITS][wordB + 2];
-    if ((lengthA | lengthB) < 0) return this.#compareOutside(a, b);
-    const bytesA = bytes[a >>> PAGE_BITS];
-    const bytesB = bytes[b >>> PAGE_BITS];
-    const atA = (wordA << 2) + MEMBER_AT;
-    const atB = (wordB << 2) + MEMBER_AT;
-    const length = lengthA < lengthB ? lengthA : lengthB;
-    for (let i = 0; i < length; i++) {
-      const difference = bytesA[atA + i] - bytesB[atB + i];
-      if (difference !== 0) return difference;
-    }
-    return lengthA - lengthB;
-  }
-
-  #compareOutside(a: number, b: number): number {
-    const { dict } = this;
-    const buf = dict.keyBuffer(b);
-    return compareBytes(
-      dict.keyBuffer(a),
-      dict.keyOffset(a),
-      dict.keyLength(a),
-      buf,
-      dict.keyOffset(b),
-      dict.keyLength(b),
-    );
-  }
-
-  /** The score in a record. */
-  scoreOf(ref: number): number {
-    const words = this.slab.words[ref >>> PAGE_BITS];
-    const word = ((ref & IN_PAGE) << 1) + SCORE_WORD;
-    halves[0] = words[word];
-    halves[1] = words[word + 1];
-    return double[0];
-  }
-
-  #writeScore(ref: number, score: number): void {
-    const words = this.slab.words[ref >>> PAGE_BITS];
-    const word = ((ref & IN_PAGE) << 1) + SCORE_WORD;
-    double[0] = score;
-    words[word] = halves[0];
-    words[word + 1] = halves[1];
-  }
-
-  /**
-   * Adds a member; returns false, changing nothing, when it is there already. `isFirst`: it comes before all others, so no place
-   * has to be looked for.
-   */
-  add(score: number, buf: Uint8Array, off: number, len: number, isFirst = false): boolean {
-    const hash = this.dict.hash(buf, off, len);
-    if (this.dict.find(buf, off, len, hash) !== 0) return false;
-    const ref = this.#newRecord(score, buf, off, len, hash);
-    if (isFirst) this.tree.prepend(score, ref);
-    else this.tree.insert(score, ref);
-    return true;
-  }
-
-  /** Adds a member that is not there yet, with its hash at hand. */
-  insert(score: number, buf: Uint8Array, off: number, len: number, hash: number): void {
-    this.tree.insert(score, this.#newRecord(score, buf, off, len, hash));
-  }
-
-  /** Adds a member that is not there yet and comes after all others. */
-  append(score: number, buf: Uint8Array, off: number, len: number): void {
-    this.tree.append(score, this.#newRecord(score, buf, off, len, this.dict.hash(buf, off, len)));
-  }
-
-  #newRecord(score: number, buf: Uint8Array, off: number, len: number, hash: number): number {
-    const { dict, slab } = this;
-    const before = slab.used;
-    const ref = slab.allocate(MEMBER_AT + Dict.keySize(len));
-    dict.writeKey(ref, buf, off, len, hash);
-    this.#writeScore(ref, score);
-    dict.insert(ref);
-    this.accountHeads();
-    this.bytes += slab.used - before;
-    return ref;
-  }
-
-  /** Gives the member of a record another score. */
-  setScore(ref: number, score: number): void {
-    this.tree.update(this.scoreOf(ref), ref, score);
-    this.#writeScore(ref, score);
-  }
-
-  override delete(ref: number): void {
-    this.tree.remove(this.scoreOf(ref), ref);
-    super.delete(ref);
-  }
-
-  /** Removes the members with ranks from `from` to below `to`. */
-  removeRange(from: number, to: number): void {
-    this.tree.removeRange(from, to, (ref) => super.delete(ref));
-  }
-
-  override release(budget: number): boolean {
-    if (this.tree.count > budget * CHEAP) {
-      this.tree.removeRange(0, budget * CHEAP, () => {});
-      return false;
-    }
-    this.tree.free();
-    return super.release(budget);
-  }
-
-  override memory(): number {
-    return this.bytes + this.tree.bytes;
-  }
-
-  copy(): SortedSet {
-    const copy = new SortedSet(this.home);
-    const { dict } = this;
-    for (let more = this.tree.at(0, copied); more; more = this.tree.next(copied)) {
-      const { ref, score } = copied;
-      const buf = dict.keyBuffer(ref);
-      copy.tree.append(
-        score,
-        copy.#newRecord(score, buf, dict.keyOffset(ref), dict.keyLength(ref), this.hashOf(ref)),
-      );
-    }
-    return copy;
-  }
-}
-
-const copied = new RankCursor();
 
 /** One end of a range of members: before all (`-`), after all (`+`), or at a byte string. */
 export class LexBound {
@@ -225,6 +66,7 @@ export interface ZsetLimits {
   readonly zsetMaxListpackValue: number;
 }
 
+const entry = new RankCursor();
 const scoreElement = new ListpackCursor();
 const memberElement = new ListpackCursor();
 const scoreText = new Uint8Array(LONGEST_SCORE);
@@ -600,7 +442,7 @@ export class ZsetView {
   store(db: Database, a: Args, i: number): void {
     const table = this.table!;
     const ref = db.lookupWrite(a, i);
-    if (this.#fitsListpack(table)) {
+    if (fitsListpack(table, this.limits)) {
       pack(table);
       const { buf, len } = packed;
       const target = ref === 0 ? db.add(a, i, Type.ZSET, len) : db.setBlob(db.retype(ref, Type.ZSET), len);
@@ -616,10 +458,6 @@ export class ZsetView {
     if (this.table !== null) db.keyspace.bury(this.table);
     this.table = null;
   }
-
-  #fitsListpack(table: SortedSet): boolean {
-    return fitsListpack(table, this.limits);
-  }
 }
 
 /** Whether a table is small enough for a listpack. */
@@ -627,8 +465,8 @@ export function fitsListpack(table: SortedSet, limits: ZsetLimits): boolean {
   const { dict, tree } = table;
   if (dict.count > limits.zsetMaxListpackEntries) return false;
   let total = 0;
-  for (let more = tree.at(0, copied); more; more = tree.next(copied)) {
-    const length = dict.keyLength(copied.ref);
+  for (let more = tree.at(0, entry); more; more = tree.next(entry)) {
+    const length = dict.keyLength(entry.ref);
     if (length > limits.zsetMaxListpackValue) return false;
     total += length;
   }
@@ -640,8 +478,8 @@ export function pack(table: SortedSet): HeapBlob {
   const { dict, tree } = table;
   if (packed.buf.length > KEEP_PACKED) packed = new HeapBlob();
   listpack.create(packed);
-  for (let more = tree.at(0, copied); more; more = tree.next(copied)) {
-    const { ref, score } = copied;
+  for (let more = tree.at(0, entry); more; more = tree.next(entry)) {
+    const { ref, score } = entry;
     listpack.append(packed, dict.keyBuffer(ref), dict.keyOffset(ref), dict.keyLength(ref));
     insertScore(packed, packed.len - 1, score);
   }
@@ -688,15 +526,6 @@ function previousPair(blob: Blob, at: number): number {
 function compareElement(blob: Blob, at: number, buf: Uint8Array, off: number, len: number): number {
   listpack.readText(blob, at, memberElement);
   return compareBytes(memberElement.buf, memberElement.off, memberElement.len, buf, off, len);
-}
-
-function compareBytes(a: Uint8Array, aOff: number, aLen: number, b: Uint8Array, bOff: number, bLen: number): number {
-  const length = aLen < bLen ? aLen : bLen;
-  for (let i = 0; i < length; i++) {
-    const difference = a[aOff + i] - b[bOff + i];
-    if (difference !== 0) return difference;
-  }
-  return aLen - bLen;
 }
 
 // ---- Ranges of members -----------------------------------------------------------------------------------------------------------
