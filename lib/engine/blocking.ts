@@ -168,6 +168,7 @@ export class Blocking {
       if (withError) client.reply.error(UNBLOCKED);
       else blocked.options!.onTimeout(client);
     });
+    this.engine.observation.interrupted(blocked);
     this.engine.unblocked(blocked);
     return true;
   }

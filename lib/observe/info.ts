@@ -165,9 +165,9 @@ function memory(engine: Engine): Field[] {
 }
 
 function persistence(engine: Engine): Field[] {
-  const { keyspace, persistence: state, config: { values } } = engine;
-  const { loading, snapshot } = state;
-  const saving = state.background === "rdb", rewriting = state.background === "aof";
+  const { keyspace, persistence: state } = engine;
+  const { aof, loading, snapshot } = state;
+  const saving = state.background === "rdb";
   const since = (ms: number) => whole(keyspace.now / 1000) - whole(ms / 1000);
   const fields: Field[] = [
     ["loading", engine.deny & Deny.LOADING ? 1 : 0],
@@ -188,19 +188,29 @@ function persistence(engine: Engine): Field[] {
     ["rdb_last_cow_size", 0],
     ["rdb_last_load_keys_expired", state.keysExpired],
     ["rdb_last_load_keys_loaded", state.keysLoaded],
-    ["aof_enabled", values.appendonly ? 1 : 0],
-    ["aof_rewrite_in_progress", rewriting ? 1 : 0],
-    ["aof_rewrite_scheduled", 0],
-    ["aof_last_rewrite_time_sec", -1],
-    ["aof_current_rewrite_time_sec", rewriting ? since(state.backgroundStart) : -1],
-    ["aof_last_bgrewrite_status", "ok"],
-    ["aof_rewrites", 0],
-    ["aof_rewrites_consecutive_failures", 0],
-    ["aof_last_write_status", "ok"],
+    ["aof_enabled", aof.state === "off" ? 0 : 1],
+    ["aof_rewrite_in_progress", aof.rewriting ? 1 : 0],
+    ["aof_rewrite_scheduled", aof.rewriteScheduled ? 1 : 0],
+    ["aof_last_rewrite_time_sec", aof.lastRewriteDuration],
+    ["aof_current_rewrite_time_sec", aof.rewriting ? since(aof.rewriteStart) : -1],
+    ["aof_last_bgrewrite_status", aof.lastRewriteOk ? "ok" : "err"],
+    ["aof_rewrites", aof.rewrites],
+    ["aof_rewrites_consecutive_failures", aof.consecutiveFailures],
+    ["aof_last_write_status", aof.lastWriteOk ? "ok" : "err"],
     ["aof_last_cow_size", 0],
     ["module_fork_in_progress", 0],
     ["module_fork_last_cow_size", 0],
   ];
+  if (aof.state !== "off") {
+    fields.push(
+      ["aof_current_size", aof.currentSize],
+      ["aof_base_size", aof.baseSize],
+      ["aof_pending_rewrite", aof.rewriteScheduled ? 1 : 0],
+      ["aof_buffer_length", aof.bufferLength],
+      ["aof_pending_bio_fsync", aof.pendingSyncs],
+      ["aof_delayed_fsync", aof.delayedSyncs],
+    );
+  }
   if (loading !== null) {
     const { startedAt, totalBytes, loadedBytes } = loading;
     const elapsed = since(startedAt);

@@ -8,6 +8,7 @@
 
 import { fromLatin1 } from "../bytes/ascii.ts";
 import type { Args } from "../bytes/args.ts";
+import type { Blocked } from "../engine/blocking.ts";
 import type { Client } from "../engine/client.ts";
 import { clientMemory } from "../engine/client_info.ts";
 import { type Command, Flag } from "../engine/command.ts";
@@ -101,6 +102,13 @@ export class Observation {
       this.#seconds(),
       this.engine.config.values.slowlogMaxLen,
     );
+  }
+
+  /** CLIENT UNBLOCK has ended a wait: that counts as a failed call, whatever was replied. */
+  interrupted({ client, command, args }: Blocked): void {
+    command.failed++;
+    this.#record(command, client.duration, 1);
+    if (this.#isSlow(command, client.duration)) this.#log(client, args, client.duration);
   }
 
   #record(cmd: Command, micros: number, calls: number): void {
