@@ -10,6 +10,10 @@ const IN_PROGRESS = errorReply("ERR Background save already in progress");
 const OTHER_IN_PROGRESS = errorReply(
   "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.",
 );
+const REWRITING = errorReply("ERR Background append only file rewriting already in progress");
+const REWRITE_FAILED = errorReply(
+  "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.",
+);
 const FAILED = errorReply("ERR");
 
 export const save = command({
@@ -58,4 +62,28 @@ function saveInBackground(c: Client): void {
   else c.reply.error(FAILED);
 }
 
-export const commands: Command[] = [save, bgsave];
+export const bgrewriteaof = command({
+  name: "bgrewriteaof",
+  arity: 1,
+  flags: "no_async_loading admin noscript",
+  since: "1.0.0",
+  group: "server",
+  complexity: "O(1)",
+  summary: "Asynchronously rewrite the append-only file",
+  run: rewriteInBackground,
+});
+
+function rewriteInBackground(c: Client): void {
+  const { persistence } = c.engine;
+  const { aof } = persistence;
+  if (aof.rewriting) return c.reply.error(REWRITING);
+  if (persistence.background !== "none" || persistence.snapshot !== null || c.engine.depth > 1) {
+    aof.rewriteScheduled = true;
+    aof.forgetFailures();
+    return c.reply.simple("Background append only file rewriting scheduled");
+  }
+  if (aof.startRewrite()) c.reply.simple("Background append only file rewriting started");
+  else c.reply.error(REWRITE_FAILED);
+}
+
+export const commands: Command[] = [save, bgsave, bgrewriteaof];

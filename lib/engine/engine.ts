@@ -67,6 +67,8 @@ export class Engine implements KeyspaceObserver {
   depth = 0;
   /** The client whose replies go to `reply`. */
   serving: Client | null = null;
+  /** Replies wait until the AOF has been synced (appendfsync always). */
+  holdReplies = false;
   /** Links that were given something during the present batch. */
   gathering: Link[] = [];
   /** Clients whose command waits for the end of a pause. */
@@ -158,9 +160,24 @@ export class Engine implements KeyspaceObserver {
     else this.endServing();
   }
 
+  /** What was held back is on disk now. */
+  releaseReplies(): void {
+    this.holdReplies = false;
+    this.endServing();
+  }
+
+  /** What was held back cannot be made durable: it must not be acknowledged, so its clients are cut off. */
+  dropHeldReplies(): void {
+    this.holdReplies = false;
+    const links = this.gathering;
+    this.gathering = [];
+    for (const link of links) link.close();
+  }
+
   /** Nobody is being served any more: what was sent to others meanwhile leaves. */
   endServing(): void {
     this.serving = null;
+    if (this.holdReplies) return;
     const links = this.gathering;
     if (links.length === 0) return;
     this.gathering = [];

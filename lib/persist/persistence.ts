@@ -10,11 +10,14 @@
 import { Deny } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
 import { hostPath } from "../config/config.ts";
-import type { PlatformError } from "../platform/platform.ts";
+import type { File, PlatformError } from "../platform/platform.ts";
 import { MISCONF_RDB } from "../resp/errors.ts";
 import { CorruptData } from "./rdb_reader.ts";
 import { LoadError, type LoadOptions, loadRdb, RdbFileSink } from "./rdb_file.ts";
-import { Snapshot, type SnapshotOptions, type SnapshotSink } from "./snapshot.ts";
+import { Aof } from "./aof.ts";
+import { loadAof } from "./aof_load.ts";
+import { RdbFormat, type RdbOptions } from "./rdb_format.ts";
+import { Snapshot, type SnapshotFormat, type SnapshotSink } from "./snapshot.ts";
 
 /** Milliseconds between two tries of a save that fails. */
 const RETRY_AFTER = 5000;
@@ -53,7 +56,10 @@ export class Persistence {
   /** Called with the outcome of the save that is under way. */
   #onSaved: (saved: boolean) => void = () => {};
 
+  readonly aof: Aof;
+
   constructor(readonly engine: Engine) {
+    this.aof = new Aof(engine, this);
     this.lastSave = Math.floor(engine.keyspace.now / 1000);
   }
 
@@ -73,34 +79,46 @@ export class Persistence {
 
   // ---- Saving ------------------------------------------------------------------------------------------------------------------
 
-  #aux(): (readonly [string, string])[] {
-    return [...this.engine.replication.saveInfo(), ["aof-base", "0"]];
+  /** The format of an RDB file for a purpose; `filter` leaves something out. */
+  rdbFormat(purpose: Background, filter: Pick<RdbOptions, "withoutData" | "withoutFunctions"> = {}): RdbFormat {
+    const isBase = purpose === "aof";
+    const aux = [...isBase ? [] : this.engine.replication.saveInfo(), ["aof-base", isBase ? "1" : "0"] as const];
+    return new RdbFormat(this.engine, { aux, functions: this.functions, ...filter });
   }
 
   /** SAVE: everything at once, nobody is served meanwhile. False when it failed, which has been logged. */
   save(): boolean {
     this.cancelBackground();
     const { engine } = this;
-    let sink: RdbFileSink;
-    try {
-      sink = new RdbFileSink(engine, this.#temporary, true);
-    } catch (error) {
-      this.#logOpenFailure(error as PlatformError);
-      return false;
-    }
     const dirty = engine.keyspace.dirty;
-    new Snapshot(engine, [sink], { aux: this.#aux(), functions: this.functions }, () => {}).finish();
     try {
-      sink.finishNow();
+      this.#writeNow(this.#temporary, "rdb");
       this.#install();
     } catch (error) {
       engine.log.warning(`Write error saving DB on disk: ${(error as PlatformError).message}`);
-      sink.remove();
       return false;
     }
     engine.log.notice("DB saved on disk");
     this.#succeeded(dirty);
     return true;
+  }
+
+  /** Writes the data set to a file that an AOF begins with. Throws a PlatformError. */
+  saveTo(path: string): void {
+    this.#writeNow(path, "aof");
+  }
+
+  /** Writes a whole snapshot at once. Throws a PlatformError; the file is gone then. */
+  #writeNow(path: string, purpose: Background): void {
+    let sink: RdbFileSink;
+    try {
+      sink = new RdbFileSink(this.engine, path, true);
+    } catch (error) {
+      this.#logOpenFailure(error as PlatformError);
+      throw error;
+    }
+    new Snapshot(this.engine, [sink], this.rdbFormat(purpose), () => {}).finish();
+    sink.finishNow();
   }
 
   /**
@@ -122,7 +140,7 @@ export class Persistence {
     }
     this.#sink = sink;
     engine.log.notice(`Background saving started by pid ${engine.platform.process.id}`);
-    this.begin("rdb", [sink], () => void this.#finishSave(sink));
+    this.begin("rdb", [sink], this.rdbFormat("rdb"), () => void this.#finishSave(sink));
     return true;
   }
 
@@ -130,16 +148,12 @@ export class Persistence {
   begin(
     background: Background,
     sinks: readonly SnapshotSink[],
+    format: SnapshotFormat,
     onEnd: () => void,
-    filter: Pick<SnapshotOptions, "withoutData" | "withoutFunctions"> = {},
   ): Snapshot {
     this.background = background;
     this.backgroundStart = this.engine.platform.clock.now();
-    const snapshot = new Snapshot(this.engine, sinks, {
-      aux: background === "aof" ? [["aof-base", "1"]] : this.#aux(),
-      functions: this.functions,
-      ...filter,
-    }, () => {
+    const snapshot = new Snapshot(this.engine, sinks, format, () => {
       this.snapshot = null;
       onEnd();
     });
@@ -211,6 +225,11 @@ export class Persistence {
       this.background = "none";
       this.#onSaved(false);
     }
+    if (this.background === "aof") {
+      this.engine.log.warning("Background AOF rewrite terminated by signal 10");
+      this.background = "none";
+      this.aof.rewriteFailed();
+    }
     if (snapshot === null) return;
     snapshot.abandon();
     snapshot.finish();
@@ -221,12 +240,13 @@ export class Persistence {
     const { engine } = this;
     const { stopWritesOnBgsaveError, save } = engine.config.values;
     const refuse = !this.lastSaveOk && stopWritesOnBgsaveError && save.length > 0;
-    engine.diskError = refuse ? MISCONF_RDB : null;
+    engine.diskError = this.aof.writeError ?? (refuse ? MISCONF_RDB : null);
     engine.updateWriteDeny();
   }
 
   /** Called by the cron: save points, and what was scheduled. */
   cron(): void {
+    this.aof.cron();
     if (this.background !== "none" || this.snapshot !== null || this.loading !== null) return;
     const { keyspace, config, log } = this.engine;
     const mayTry = this.lastSaveOk || keyspace.now - this.#lastTry > RETRY_AFTER;
@@ -250,6 +270,11 @@ export class Persistence {
    */
   async load(): Promise<void> {
     const { engine } = this;
+    if (engine.config.values.appendonly) {
+      await loadAof(engine, this);
+      this.aof.openAtStart();
+      return;
+    }
     const path = this.#target;
     if (engine.platform.files.stat(path) === null) return;
     const start = engine.platform.clock.monotonic();
@@ -262,44 +287,64 @@ export class Persistence {
   /** Loads one RDB file into the databases, in slices; returns its header's fields. Rejects as `load` does. */
   async loadFile(path: string, options: LoadOptions): Promise<ReadonlyMap<string, string>> {
     const { engine } = this;
-    const { clock, files } = engine.platform;
+    const { files } = engine.platform;
     let file;
     try {
       file = files.open(path, "r");
     } catch (error) {
       throw new Error(`Fatal error loading the DB: ${(error as PlatformError).message}. Exiting.`);
     }
-    const size = file.size();
-    this.beginLoading(size);
-    const interval = engine.config.values.loadingProcessEventsIntervalBytes;
-    let next = interval;
+    this.beginLoading(file.size());
     try {
-      const { info } = await loadRdb(engine, file, size, options, (offset) => {
-        const delay = engine.config.values.keyLoadDelay;
-        if (delay !== 0) {
-          return new Promise((resolve) => clock.after(Math.max(1, Math.abs(delay) / 1000), () => resolve()));
-        }
-        if (offset < next) return null;
-        next = offset + interval;
-        this.loading!.loadedBytes = offset;
-        return new Promise((resolve) => clock.soon(() => resolve()));
-      });
+      return (await this.loadOpenFile(file, options)).aux;
+    } finally {
+      file.close();
+      this.endLoading();
+    }
+  }
+
+  /** Loads the RDB part of an open file; returns the header's fields and where the part ended. */
+  async loadOpenFile(
+    file: File,
+    options: LoadOptions,
+  ): Promise<{ aux: ReadonlyMap<string, string>; end: number }> {
+    const { engine } = this;
+    try {
+      const { info, end } = await loadRdb(engine, file, file.size(), options, this.progress());
       this.#report(info.aux);
       this.functions = info.functions;
       this.keysLoaded = info.loaded;
       this.keysExpired = info.expired;
       const empty = info.emptySkipped > 0 ? `, empty keys skipped: ${info.emptySkipped}` : "";
       engine.log.notice(`Done loading RDB, keys loaded: ${info.loaded}, keys expired: ${info.expired}${empty}.`);
-      return info.aux;
+      return { aux: info.aux, end };
     } catch (error) {
       if (error instanceof LoadError) throw new Error(error.message);
       if (!(error instanceof CorruptData)) throw error;
       engine.log.warning("Short read or OOM loading DB. Unrecoverable error, aborting now.");
       throw new Error(`Internal error in RDB reading offset ${error.offset}: ${error.message}`);
-    } finally {
-      file.close();
-      this.endLoading();
     }
+  }
+
+  /**
+   * A function to be called with the offset reached in a file that is being loaded: it returns a promise when it is time to serve
+   * clients. `before` is the size of files that were loaded already.
+   */
+  progress(before = 0): (offset: number) => Promise<void> | null {
+    const { clock } = this.engine.platform;
+    const { values } = this.engine.config;
+    const interval = values.loadingProcessEventsIntervalBytes;
+    let next = interval;
+    return (offset) => {
+      const delay = values.keyLoadDelay;
+      if (delay !== 0) {
+        return new Promise((resolve) => clock.after(Math.max(1, Math.abs(delay) / 1000), () => resolve()));
+      }
+      if (offset < next) return null;
+      next = offset + interval;
+      this.loading!.loadedBytes = before + offset;
+      return new Promise((resolve) => clock.soon(() => resolve()));
+    };
   }
 
   #report(aux: ReadonlyMap<string, string>): void {

@@ -14,7 +14,8 @@ import { Args } from "../bytes/args.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { File, PlatformError } from "../platform/platform.ts";
 import { CorruptData, RdbReader } from "./rdb_reader.ts";
-import { Opcode, RDB_VERSION, type SnapshotSink } from "./snapshot.ts";
+import { Opcode, RDB_VERSION } from "./rdb_format.ts";
+import type { SnapshotSink } from "./snapshot.ts";
 import { LooseValue } from "./value_codec.ts";
 import { isValueType, readValue } from "./values.ts";
 

@@ -218,7 +218,11 @@ export class Replicas {
       replica.client.link.send(line(`$EOF:${mark}`));
     }
     const sink = new ReplicaSink(replicas);
-    const snapshot = engine.persistence.begin("replicas", [sink], () => {
+    const format = engine.persistence.rdbFormat("replicas", {
+      withoutData: like.withoutData,
+      withoutFunctions: like.withoutFunctions,
+    });
+    const snapshot = engine.persistence.begin("replicas", [sink], format, () => {
       engine.persistence.background = "none";
       for (const { client, state } of replicas) {
         client.link.onDrained = null;
@@ -234,7 +238,7 @@ export class Replicas {
         );
       }
       engine.log.notice("Background RDB transfer terminated with success");
-    }, { withoutData: like.withoutData, withoutFunctions: like.withoutFunctions });
+    });
     engine.log.notice(`Background RDB transfer started by pid ${engine.platform.process.id}`);
     for (const { client } of replicas) client.link.onDrained = () => snapshot.go();
   }

@@ -9,16 +9,18 @@
  */
 
 import type { Args } from "../bytes/args.ts";
-import { fromLatin1, writeInt } from "../bytes/ascii.ts";
+import { fromLatin1 } from "../bytes/ascii.ts";
 import { Args as Arguments } from "../bytes/args.ts";
 import type { Client } from "../engine/client.ts";
 import { Deny } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PropagationListener } from "../engine/propagation.ts";
+import { frameLength, writeFrame } from "../resp/frame.ts";
 import { MasterLink } from "./master_link.ts";
 import { Replicas } from "./replicas.ts";
 import { ReplicationStream } from "./stream.ts";
 
+const KEEP_SCRATCH = 65536;
 const NO_ID = "0".repeat(40);
 const PING = Arguments.of("PING");
 const GETACK = Arguments.of("REPLCONF", "GETACK", "*");
@@ -114,27 +116,10 @@ export class Replication implements PropagationListener {
   }
 
   #encode(args: Args): void {
-    let size = 16;
-    for (let i = 0; i < args.argc; i++) size += args.len[i] + 16;
-    if (size > this.#scratch.length) this.#scratch = new Uint8Array(size);
-    const buf = this.#scratch;
-    let at = 0;
-    const header = (type: number, n: number) => {
-      buf[at++] = type;
-      at = writeInt(buf, at, n);
-      buf[at++] = 13;
-      buf[at++] = 10;
-    };
-    header(42, args.argc);
-    for (let i = 0; i < args.argc; i++) {
-      header(36, args.len[i]);
-      buf.set(args.buf.subarray(args.off[i], args.off[i] + args.len[i]), at);
-      at += args.len[i];
-      buf[at++] = 13;
-      buf[at++] = 10;
-    }
-    this.append(buf, 0, at);
-    if (this.#scratch.length > 65536) this.#scratch = new Uint8Array(256);
+    const length = frameLength(args);
+    if (length > this.#scratch.length) this.#scratch = new Uint8Array(length);
+    this.append(this.#scratch, 0, writeFrame(this.#scratch, 0, args));
+    if (this.#scratch.length > KEEP_SCRATCH) this.#scratch = new Uint8Array(256);
   }
 
   append(bytes: Uint8Array, start: number, end: number): void {

@@ -317,12 +317,12 @@ export class ClientConnection implements ConnectionHandler, Link {
 
   flush(): void {
     const { reply, stats } = this.server.engine;
-    if (this.#gathered.length > 0) this.sendGathered();
+    if (this.#gathered.length > 0 && !this.server.engine.holdReplies) this.sendGathered();
     this.#dropReplies();
     this.#droppable = 0;
     const length = reply.at;
     if (length === 0) {
-      if (this.#closeWhenSent && this.outputBytes === 0) this.connection.close();
+      if (this.#closeWhenSent && this.outputBytes === 0 && this.#gathered.length === 0) this.connection.close();
       return;
     }
     if (length > this.replyBufferPeak) this.replyBufferPeak = Math.min(length, this.replyBufferSize);
@@ -330,6 +330,10 @@ export class ClientConnection implements ConnectionHandler, Link {
     if (length > reply.limit && length > this.#replyLimit) {
       reply.clear();
       return this.#closeOverLimit();
+    }
+    if (this.server.engine.holdReplies) {
+      this.#gather(reply.buf.slice(0, length));
+      return reply.clear();
     }
     stats.writes++;
     if (this.outputBytes > 0) this.#enqueue(reply.buf, 0, length, false);
@@ -345,9 +349,13 @@ export class ClientConnection implements ConnectionHandler, Link {
   send(bytes: Uint8Array): void {
     if (this.client.closed || this.#closeWhenSent) return;
     const { engine } = this.server;
-    if (engine.serving === null) return this.#sendNow(bytes, bytes.length);
+    if (engine.serving === null && !engine.holdReplies) return this.#sendNow(bytes);
     // In the middle of a batch more may follow (a pipeline of PUBLISH): all of it leaves with one write at the batch's end.
-    if (this.#gathered.length === 0) engine.gathering.push(this);
+    this.#gather(bytes);
+  }
+
+  #gather(bytes: Uint8Array): void {
+    if (this.#gathered.length === 0) this.server.engine.gathering.push(this);
     this.#gathered.push(bytes);
   }
 
@@ -355,20 +363,13 @@ export class ClientConnection implements ConnectionHandler, Link {
     const parts = this.#gathered;
     if (parts.length === 0) return;
     this.#gathered = [];
-    if (parts.length === 1) return this.#sendNow(parts[0], parts[0].length);
-    let size = 0;
-    for (const part of parts) size += part.length;
-    const joined = new Uint8Array(size);
-    let at = 0;
-    for (const part of parts) {
-      joined.set(part, at);
-      at += part.length;
-    }
-    this.#sendNow(joined, size);
+    this.#sendNow(parts.length === 1 ? parts[0] : joined(parts));
+    if (this.#closeWhenSent && this.outputBytes === 0) this.connection.close();
   }
 
-  #sendNow(bytes: Uint8Array, length: number): void {
+  #sendNow(bytes: Uint8Array): void {
     if (this.client.closed) return;
+    const { length } = bytes;
     let taken = 0;
     if (this.outputBytes === 0) {
       taken = this.connection.write(bytes, 0, length);
@@ -506,4 +507,16 @@ export class ClientConnection implements ConnectionHandler, Link {
     this.#queue = [];
     this.server.forget(this.client);
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }

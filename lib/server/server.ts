@@ -137,6 +137,17 @@ export class Server implements ServerControl {
         return null;
       },
     );
+    config.onApply(["appendonly"], () => {
+      const { aof } = engine.persistence;
+      if (config.values.appendonly === (aof.state !== "off")) return null;
+      if (!config.values.appendonly) aof.switchOff();
+      else if (!aof.switchOn()) return "Unable to turn on AOF. Check server logs.";
+      return null;
+    });
+    config.onApply(["stop-writes-on-bgsave-error", "save"], () => {
+      engine.persistence.updateWriteError();
+      return null;
+    });
     config.onApply(["hz"], () => {
       this.cron.start();
       return null;
@@ -226,6 +237,13 @@ export class Server implements ServerControl {
     const { persistence } = this.engine;
     this.log.warning("User requested shutdown...");
     persistence.cancelBackground();
+    if (persistence.aof.state !== "off") {
+      this.log.notice("Calling fsync() on the AOF file.");
+      if (!persistence.aof.flushAll() && !options.force) {
+        this.log.warning("Error trying to write the AOF file, can't exit.");
+        return "Errors trying to SHUTDOWN. Check logs.";
+      }
+    }
     if (options.save === "yes" || (options.save === "default" && this.config.values.save.length > 0)) {
       this.log.notice("Saving the final RDB snapshot before exiting.");
       if (!persistence.save() && !options.force) {

@@ -1,0 +1,526 @@
+/**
+ * The append only file: every write as it happens, on disk before (or soon after) it is acknowledged.
+ *
+ * Commands gather in a buffer during a batch and are written before the batch's replies leave, so the death of the process loses
+ * nothing that was acknowledged. What the death of the machine loses depends on `appendfsync`:
+ *
+ *   everysec   one fdatasync a second, in the background
+ *   always     the replies of all clients served in one turn of the event loop are held back until one fdatasync has been
+ *              done for all of them (`Engine.holdReplies`)
+ *   no         the system decides
+ *
+ * A write that fails is cut off at the last whole command, writes are refused (MISCONF), and the buffer is tried again every second
+ * until it succeeds.
+ *
+ * A rewrite begins a new increment and takes a snapshot at the same moment; when the snapshot is complete, the
+ * manifest names it as the base, and what it replaces is deleted (manifest.ts). While the AOF is being switched on, the increment has a
+ * temporary name until there is a base that it continues.
+ *
+ * Behaviour, texts and file names: aof.c of Redis 7.0.
+ */
+
+import { Args } from "../bytes/args.ts";
+import { fromLatin1 } from "../bytes/ascii.ts";
+import { hostPath } from "../config/config.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { PropagationListener } from "../engine/propagation.ts";
+import type { File, PlatformError } from "../platform/platform.ts";
+import { type ErrorReply, errorReply } from "../resp/errors.ts";
+import { frameLength, writeFrame } from "../resp/frame.ts";
+import { CommandFormat } from "./aof_rewrite.ts";
+import { Manifest } from "./manifest.ts";
+import type { Persistence } from "./persistence.ts";
+import { RdbFileSink } from "./rdb_file.ts";
+
+const INITIAL = 64 * 1024;
+const KEEP = 1024 * 1024;
+/** Milliseconds between two tries of a write that fails. */
+const RETRY_AFTER = 1000;
+/** Failed automatic rewrites wait longer and longer, up to an hour (minutes). */
+const LONGEST_PAUSE = 60;
+
+export type AofState = "off" | "wait" | "on";
+
+export class Aof implements PropagationListener {
+  state: AofState = "off";
+  manifest = new Manifest();
+  /** Bytes of base and increments together, and how much that was after the last rewrite. */
+  currentSize = 0;
+  baseSize = 0;
+  rewriteScheduled = false;
+  rewriting = false;
+  rewriteStart = 0;
+  /** Seconds, -1 before the first. */
+  lastRewriteDuration = -1;
+  lastRewriteOk = true;
+  lastWriteOk = true;
+  rewrites = 0;
+  delayedSyncs = 0;
+  /** Rewrites that failed since the last that did not. */
+  consecutiveFailures = 0;
+  #nextAutomatic = 0;
+  #file: File | null = null;
+  #buf = new Uint8Array(INITIAL);
+  #at = 0;
+  #selected = -1;
+  #lastTimestamp = 0;
+  #unsynced = false;
+  #syncing = false;
+  #lastSync = 0;
+  #lastTry = 0;
+  #holding = false;
+  #size = 0;
+
+  constructor(readonly engine: Engine, readonly persistence: Persistence) {}
+
+  /** Path of a file in appenddirname; without a name the directory's. */
+  path(name = ""): string {
+    const directory = this.persistence.path(this.engine.config.values.appenddirname);
+    return name === "" ? directory : `${directory}/${hostPath(name)}`;
+  }
+
+  get #manifestName(): string {
+    return `${this.engine.config.values.appendfilename}.manifest`;
+  }
+
+  get #temporaryIncrement(): string {
+    return `temp-${this.engine.config.values.appendfilename}.incr`;
+  }
+
+  /** Bytes that wait to be written. */
+  get bufferLength(): number {
+    return this.#at;
+  }
+
+  get pendingSyncs(): number {
+    return this.#syncing ? 1 : 0;
+  }
+
+  // ---- Writing -----------------------------------------------------------------------------------------------------------------
+
+  command(db: number, args: Args): void {
+    const { aofTimestampEnabled } = this.engine.config.values;
+    const seconds = Math.floor(this.engine.keyspace.now / 1000);
+    if (aofTimestampEnabled && seconds > this.#lastTimestamp) {
+      this.#lastTimestamp = seconds;
+      this.#appendText(`#TS:${seconds}\r\n`);
+    }
+    if (db !== this.#selected) {
+      this.#selected = db;
+      this.#append(Args.of("SELECT", db));
+    }
+    this.#append(args);
+  }
+
+  #append(args: Args): void {
+    this.#reserve(frameLength(args));
+    this.#at = writeFrame(this.#buf, this.#at, args);
+  }
+
+  #appendText(text: string): void {
+    this.#reserve(text.length);
+    this.#buf.set(fromLatin1(text), this.#at);
+    this.#at += text.length;
+  }
+
+  #reserve(count: number): void {
+    if (this.#at + count <= this.#buf.length) return;
+    const grown = new Uint8Array(Math.max(this.#at + count, this.#buf.length * 2));
+    grown.set(this.#buf.subarray(0, this.#at));
+    this.#buf = grown;
+  }
+
+  endOfBatch(): void {
+    if (this.#at === 0) return;
+    if (this.engine.config.values.appendfsync !== "always") {
+      if (this.lastWriteOk) this.#write();
+      return;
+    }
+    // Everybody who is served before the event loop comes round shares the sync.
+    this.engine.holdReplies = true;
+    if (this.#holding) return;
+    this.#holding = true;
+    this.engine.platform.clock.soon(() => {
+      this.#holding = false;
+      if (this.#write() && this.#syncNow()) this.engine.releaseReplies();
+      else this.engine.dropHeldReplies();
+    });
+  }
+
+  /** Writes the buffer; false when that failed, which has been logged. */
+  #write(): boolean {
+    if (this.#file === null) {
+      this.#at = 0;
+      return true;
+    }
+    if (this.#at === 0) return true;
+    this.#lastTry = this.engine.keyspace.now;
+    const length = this.#at;
+    try {
+      this.#file.write(this.#buf, 0, length);
+    } catch (error) {
+      this.#writeFailed(error as PlatformError & { written?: number });
+      return false;
+    }
+    this.#size += length;
+    this.currentSize += length;
+    this.#at = 0;
+    this.#unsynced = true;
+    if (this.#buf.length > KEEP) this.#buf = new Uint8Array(INITIAL);
+    if (!this.lastWriteOk) {
+      this.engine.log.warning("AOF write error looks solved, Redis can write again.");
+      this.lastWriteOk = true;
+      this.persistence.updateWriteError();
+    }
+    return true;
+  }
+
+  #writeFailed(error: PlatformError & { written?: number }): void {
+    const { log } = this.engine;
+    const written = error.written ?? 0;
+    if (written === 0) log.warning(`Error writing to the AOF file: ${error.message}`);
+    else {
+      log.warning(`Short write while writing to the AOF file: (nwritten=${written}, expected=${this.#at})`);
+      try {
+        this.#file!.truncate(this.#size);
+      } catch (failure) {
+        log.warning(`Could not remove short write from the append-only file. ${(failure as PlatformError).message}`);
+        // What is in the file must not be written again.
+        this.#buf.copyWithin(0, written, this.#at);
+        this.#at -= written;
+        this.#size += written;
+        this.currentSize += written;
+      }
+    }
+    this.#markFailed();
+  }
+
+  #markFailed(): void {
+    this.lastWriteOk = false;
+    this.persistence.updateWriteError();
+  }
+
+  #syncNow(): boolean {
+    if (!this.#unsynced || this.#file === null) return true;
+    try {
+      this.#file.dataSync();
+    } catch (error) {
+      this.engine.log.warning(`Can't persist AOF for fsync error: ${(error as PlatformError).message}`);
+      this.#markFailed();
+      return false;
+    }
+    this.#unsynced = false;
+    this.#lastSync = this.engine.keyspace.now;
+    return true;
+  }
+
+  /** The sync of everysec, in the background. */
+  async #syncSoon(): Promise<void> {
+    const file = this.#file!;
+    this.#syncing = true;
+    this.#unsynced = false;
+    this.#lastSync = this.engine.keyspace.now;
+    try {
+      await file.dataSyncAsync();
+    } catch (error) {
+      // A file that was replaced meanwhile has been synced before it was closed.
+      if (file === this.#file) {
+        this.engine.log.warning(`Can't persist AOF for fsync error: ${(error as PlatformError).message}`);
+        this.#unsynced = true;
+        this.#markFailed();
+      }
+    }
+    this.#syncing = false;
+  }
+
+  /** Why writes are refused, or null. */
+  get writeError(): ErrorReply | null {
+    if (this.state === "off" || this.lastWriteOk) return null;
+    return errorReply("MISCONF Errors writing to the AOF file: No space left on device");
+  }
+
+  /** Called by the cron. */
+  cron(): void {
+    const { engine } = this;
+    const { values } = engine.config;
+    const { now } = engine.keyspace;
+    if (this.state !== "off") {
+      if (!this.lastWriteOk && now - this.#lastTry >= RETRY_AFTER) {
+        this.#lastTry = now;
+        if (this.#at === 0 && this.#syncNow()) this.#recovered();
+        else this.#write();
+      } else if (this.#at > 0 && !this.#holding) this.#write();
+      const busy = values.noAppendfsyncOnRewrite && (this.rewriting || this.persistence.background === "rdb");
+      if (values.appendfsync === "everysec" && this.#unsynced && !busy && now - this.#lastSync >= 1000) {
+        if (this.#syncing) this.delayedSyncs++;
+        else if (this.#file !== null) void this.#syncSoon();
+      }
+    }
+    if (this.persistence.background !== "none" || this.persistence.snapshot !== null) return;
+    if (this.rewriteScheduled) {
+      if (now >= this.#nextAutomatic) this.startRewrite();
+      return;
+    }
+    if (this.state !== "on" || values.autoAofRewritePercentage === 0) return;
+    if (this.currentSize <= values.autoAofRewriteMinSize || now < this.#nextAutomatic) return;
+    const base = this.baseSize === 0 ? 1 : this.baseSize;
+    const growth = Math.floor(this.currentSize * 100 / base) - 100;
+    if (growth < values.autoAofRewritePercentage) return;
+    engine.log.notice(`Starting automatic rewriting of AOF on ${growth}% growth`);
+    this.startRewrite();
+  }
+
+  #recovered(): void {
+    this.engine.log.warning("AOF write error looks solved, Redis can write again.");
+    this.lastWriteOk = true;
+    this.persistence.updateWriteError();
+  }
+
+  /** Everything to the disk, now (SHUTDOWN). False when that failed. */
+  flushAll(): boolean {
+    if (this.state === "off") return true;
+    return this.#write() && this.#syncNow();
+  }
+
+  // ---- Switching on and off ----------------------------------------------------------------------------------------------------
+
+  /** CONFIG SET appendonly yes; false when it cannot begin. */
+  switchOn(): boolean {
+    const { engine } = this;
+    this.state = "wait";
+    this.lastWriteOk = true;
+    engine.propagation.listen(this);
+    if (this.persistence.background !== "none" || this.persistence.snapshot !== null || engine.depth > 1) {
+      this.rewriteScheduled = true;
+      engine.log.warning(
+        engine.depth > 1
+          ? "AOF was enabled during a transaction. An AOF background was scheduled to start when possible."
+          : "AOF was enabled but there is already another background operation. An AOF background was scheduled to start when possible.",
+      );
+      return true;
+    }
+    if (this.startRewrite()) return true;
+    engine.log.warning(
+      "Redis needs to enable the AOF but can't trigger a background AOF rewrite operation. Check the above logs for more info about the error.",
+    );
+    this.switchOff();
+    return false;
+  }
+
+  switchOff(): void {
+    if (this.state === "off") return;
+    this.engine.propagation.unlisten(this);
+    if (this.lastWriteOk) this.flushAll();
+    this.#closeFile();
+    this.state = "off";
+    this.#selected = -1;
+    this.#at = 0;
+    this.rewriteScheduled = false;
+    if (this.rewriting) this.persistence.cancelBackground();
+    this.lastWriteOk = true;
+    this.persistence.updateWriteError();
+  }
+
+  #closeFile(): void {
+    try {
+      this.#file?.close();
+    } catch (error) {
+      this.engine.log.warning(`Closing the AOF file: ${(error as PlatformError).message}`);
+    }
+    this.#file = null;
+  }
+
+  /** After loading at the start: the base (an empty one, for an empty AOF) and the increment to be written on. */
+  openAtStart(): void {
+    const { engine, manifest } = this;
+    const { values } = engine.config;
+    this.makeDirectory();
+    if (manifest.base === null && manifest.increments.length === 0) {
+      const name = manifest.addBase(values.appendfilename, values.aofUseRdbPreamble);
+      if (values.aofUseRdbPreamble) this.persistence.saveTo(this.path(name));
+      else engine.platform.files.write(this.path(name), new Uint8Array(0), 0o644);
+      engine.log.notice(`Creating AOF base file ${name} on server start`);
+    }
+    const fresh = manifest.increments.length === 0;
+    const name = fresh
+      ? manifest.addIncrement(values.appendfilename)
+      : manifest.increments[manifest.increments.length - 1].name;
+    this.#open(name, "a");
+    this.saveManifest(manifest);
+    this.state = "on";
+    engine.propagation.listen(this);
+    engine.log.notice(`${fresh ? "Creating" : "Opening"} AOF incr file ${name} on server start`);
+    if (this.currentSize === 0) {
+      this.currentSize = this.#size + (manifest.base === null ? 0 : this.fileSize(manifest.base.name));
+      this.baseSize = this.currentSize;
+    }
+  }
+
+  #open(name: string, flags: string): void {
+    this.#file = this.engine.platform.files.open(this.path(name), flags, 0o644);
+    this.#size = this.#file.size();
+    this.#unsynced = false;
+  }
+
+  fileSize(name: string): number {
+    return this.engine.platform.files.stat(this.path(name))?.size ?? 0;
+  }
+
+  /** Makes a manifest the valid one, durably. Throws a PlatformError. */
+  saveManifest(manifest: Manifest): void {
+    const { files } = this.engine.platform;
+    const temporary = this.path(`temp-${this.#manifestName}`);
+    const file = files.open(temporary, "w", 0o644);
+    try {
+      file.write(fromLatin1(manifest.toString()));
+      file.sync();
+    } finally {
+      file.close();
+    }
+    files.rename(temporary, this.path(this.#manifestName));
+    files.syncDirectory(this.path());
+    this.manifest = manifest;
+  }
+
+  makeDirectory(): void {
+    const { files } = this.engine.platform;
+    if (files.stat(this.path()) === null) files.makeDirectory(this.path());
+  }
+
+  get manifestPath(): string {
+    return this.path(this.#manifestName);
+  }
+
+  // ---- Rewriting ---------------------------------------------------------------------------------------------------------------
+
+  get #temporaryBase(): string {
+    return this.persistence.path(`temp-rewriteaof-bg-${this.engine.platform.process.id}.aof`);
+  }
+
+  /** Begins a rewrite; false when it cannot, which has been logged. */
+  startRewrite(): boolean {
+    const { engine, persistence } = this;
+    const { process } = engine.platform;
+    const { values } = engine.config;
+    this.#selected = -1;
+    let sink: RdbFileSink;
+    try {
+      this.makeDirectory();
+      if (this.state !== "off") {
+        if (!this.#write() && this.state === "on") throw new Error("the AOF cannot be written");
+        this.#beginIncrement();
+      }
+      sink = new RdbFileSink(engine, this.#temporaryBase, false);
+    } catch (error) {
+      engine.log.warning(`Can't rewrite append only file in background: ${(error as Error).message}`);
+      this.lastRewriteOk = false;
+      return false;
+    }
+    this.rewrites++;
+    this.rewriteScheduled = false;
+    this.rewriting = true;
+    this.rewriteStart = engine.platform.clock.now();
+    engine.log.notice(`Background append only file rewriting started by pid ${process.id}`);
+    const done = () => void this.#finishRewrite(sink, values.aofUseRdbPreamble);
+    const format = values.aofUseRdbPreamble ? persistence.rdbFormat("aof") : new CommandFormat();
+    persistence.begin("aof", [sink], format, done);
+    return true;
+  }
+
+  #beginIncrement(): void {
+    const { engine } = this;
+    let name = this.#temporaryIncrement;
+    let manifest: Manifest | null = null;
+    if (this.state === "on") {
+      manifest = this.manifest.copy();
+      name = manifest.addIncrement(engine.config.values.appendfilename);
+    }
+    const old = this.#file;
+    this.#open(name, "w");
+    if (manifest !== null) this.saveManifest(manifest);
+    engine.log.notice(`Creating AOF incr file ${name} on background rewrite`);
+    if (old === null) return;
+    old.dataSyncAsync().catch((error: PlatformError) => {
+      engine.log.warning(`Fail to fsync the AOF file: ${error.message}`);
+    }).finally(() => old.close());
+  }
+
+  async #finishRewrite(sink: RdbFileSink, isRdb: boolean): Promise<void> {
+    const { engine, persistence } = this;
+    const { files } = engine.platform;
+    const { appendfilename } = engine.config.values;
+    try {
+      await sink.finish();
+      // Given up meanwhile.
+      if (!this.rewriting) return sink.remove();
+      persistence.background = "none";
+      engine.log.notice("Background AOF rewrite terminated with success");
+      const manifest = this.manifest.copy();
+      const base = manifest.addBase(appendfilename, isRdb);
+      files.rename(this.#temporaryBase, this.path(base));
+      engine.log.notice(
+        `Successfully renamed the temporary AOF base file temp-rewriteaof-bg-${engine.platform.process.id}.aof into ${base}`,
+      );
+      if (this.state === "wait") {
+        manifest.retireIncrements(false);
+        const increment = manifest.addIncrement(appendfilename);
+        files.rename(this.path(this.#temporaryIncrement), this.path(increment));
+        engine.log.notice(
+          `Successfully renamed the temporary AOF incr file ${this.#temporaryIncrement} into ${increment}`,
+        );
+      } else manifest.retireIncrements(this.state === "on");
+      this.saveManifest(manifest);
+      this.#deleteHistory();
+      if (this.state !== "off") {
+        this.currentSize = this.fileSize(base) + this.#size;
+        this.baseSize = this.currentSize;
+        this.state = "on";
+      }
+      this.lastRewriteOk = true;
+      this.consecutiveFailures = 0;
+      this.#nextAutomatic = 0;
+      engine.log.notice("Background AOF rewrite finished successfully");
+      this.#endRewrite();
+    } catch (error) {
+      persistence.background = "none";
+      engine.log.warning(`Background AOF rewrite terminated with error: ${(error as Error).message}`);
+      this.rewriteFailed();
+    }
+  }
+
+  /** The rewrite that is under way has come to nothing. */
+  rewriteFailed(): void {
+    this.lastRewriteOk = false;
+    this.consecutiveFailures++;
+    // Up to three tries at once, then pauses that double.
+    if (this.consecutiveFailures > 3) {
+      const minutes = Math.min(LONGEST_PAUSE, 2 ** (this.consecutiveFailures - 4));
+      this.#nextAutomatic = this.engine.keyspace.now + minutes * 60_000;
+    }
+    if (this.state === "wait") this.rewriteScheduled = true;
+    this.#endRewrite();
+  }
+
+  #endRewrite(): void {
+    this.rewriting = false;
+    this.lastRewriteDuration = Math.floor((this.engine.platform.clock.now() - this.rewriteStart) / 1000);
+  }
+
+  #deleteHistory(): void {
+    const { manifest, engine } = this;
+    if (manifest.history.length === 0 || engine.config.values.aofDisableAutoGc) return;
+    for (const { name } of manifest.history) {
+      engine.log.notice(`Removing the history file ${name} in the background`);
+      engine.platform.files.removeAsync(this.path(name)).catch(() => {});
+    }
+    const kept = manifest.copy();
+    kept.history = [];
+    this.saveManifest(kept);
+  }
+
+  /** BGREWRITEAOF resets what failures have put off. */
+  forgetFailures(): void {
+    this.consecutiveFailures = 0;
+    this.#nextAutomatic = 0;
+  }
+}

@@ -1,0 +1,40 @@
+/** A command as RESP bytes: how it is written to the AOF and to the replication stream. */
+
+import type { Args } from "../bytes/args.ts";
+import { intLength, writeInt } from "../bytes/ascii.ts";
+
+/** Type byte or '$', and the line's end. */
+const AROUND = 3;
+
+/** Bytes that `writeFrame` writes. */
+export function frameLength(args: Args): number {
+  if (args.begin >= 0) return args.end - args.begin;
+  let length = AROUND + intLength(args.argc);
+  for (let i = 0; i < args.argc; i++) length += AROUND + intLength(args.len[i]) + args.len[i] + 2;
+  return length;
+}
+
+/** Writes the command to `buf` at `at`, where there is room; returns the offset behind it. */
+export function writeFrame(buf: Uint8Array, at: number, args: Args): number {
+  if (args.begin >= 0) {
+    buf.set(args.buf.subarray(args.begin, args.end), at);
+    return at + args.end - args.begin;
+  }
+  at = header(buf, at, 42, args.argc);
+  for (let i = 0; i < args.argc; i++) {
+    at = header(buf, at, 36, args.len[i]);
+    buf.set(args.buf.subarray(args.off[i], args.off[i] + args.len[i]), at);
+    at += args.len[i];
+    buf[at++] = 13;
+    buf[at++] = 10;
+  }
+  return at;
+}
+
+function header(buf: Uint8Array, at: number, type: number, n: number): number {
+  buf[at++] = type;
+  at = writeInt(buf, at, n);
+  buf[at++] = 13;
+  buf[at++] = 10;
+  return at;
+}
