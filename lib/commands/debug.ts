@@ -9,10 +9,11 @@ import { parseMemory } from "../config/syntax.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { replyHelp } from "../engine/help.ts";
+import { loadAof } from "../persist/aof_load.ts";
 import { Digest, digestAll, digestValue } from "../observe/digest.ts";
 import { RdbWriter } from "../persist/rdb_writer.ts";
 import { writeValue } from "../persist/values.ts";
-import { errorReply, NO_SUCH_KEY, NOT_INTEGER } from "../resp/errors.ts";
+import { type ErrorReply, errorReply, NO_SUCH_KEY, NOT_INTEGER } from "../resp/errors.ts";
 import { encodingName } from "../store/encoding.ts";
 import { NO_EVENT } from "../store/events.ts";
 import type { Database } from "../store/database.ts";
@@ -37,7 +38,7 @@ const NOT_QUICKLIST = errorReply("ERR Not a quicklist encoded object.");
 const NOT_SDS = errorReply("ERR Not an sds encoded string.");
 const NO_CLIENT_LIMIT = errorReply("ERR maxmemory-clients is disabled.");
 const NO_CLUSTER = errorReply("ERR Debug option only available for cluster mode enabled setup!");
-const NO_AOF = errorReply("ERR DEBUG LOADAOF needs an append only file");
+const LOADAOF_FAILED = errorReply("ERR Error trying to load the AOF files, check server logs.");
 const BIG_NUMBER = "1234567999999999999999999999999999999";
 /** Status with which the process ends when it is told to crash. */
 const CRASHED = 134;
@@ -162,7 +163,7 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map([
   ["log", exactly(3, log)],
   ["leak", exactly(3, (c) => c.reply.ok())],
   ["reload", between(2, ANY, reload)],
-  ["loadaof", between(2, ANY, (c) => c.reply.error(NO_AOF))],
+  ["loadaof", between(2, ANY, loadAppendOnlyFile)],
   ["drop-cluster-packet-filter", exactly(3, dropPackets)],
   ["object", exactly(3, describe)],
   ["sdslen", exactly(3, stringLengths)],
@@ -253,20 +254,35 @@ function reload(c: Client): void {
     for (const db of keyspace.databases) engine.watches.emptied(db, null);
     keyspace.flushAll();
   }
+  const file = persistence.path(engine.config.values.dbfilename);
+  answerAfter(c, persistence.loadFile(file, { keepExpired: false, replace: merge }), "RELOAD", RELOAD_FAILED);
+}
+
+function loadAppendOnlyFile(c: Client): void {
+  const { engine } = c;
+  const { persistence, keyspace } = engine;
+  if (c.mayNotBlock) return c.reply.error(NOT_IN_TRANSACTION);
+  persistence.aof.flushAll();
+  for (const db of keyspace.databases) engine.watches.emptied(db, null);
+  keyspace.flushAll();
+  keyspace.dirty = 0;
+  answerAfter(c, loadAof(engine, persistence), "LOADAOF", LOADAOF_FAILED);
+}
+
+/** The client waits until the data set is loaded. */
+function answerAfter(c: Client, loaded: Promise<unknown>, what: string, failure: ErrorReply): void {
+  const { engine } = c;
   const blocked = engine.blocking.wait(c, 0, () => {});
   const finish = (answer: (waiting: Client) => void) => {
     if (c.blocked === blocked) engine.blocking.release(c, answer);
   };
-  persistence.loadFile(persistence.path(engine.config.values.dbfilename), { keepExpired: false, replace: merge }).then(
-    () => {
-      engine.log.warning("DB reloaded by DEBUG RELOAD");
-      finish((waiting) => waiting.reply.ok());
-    },
-    (error: Error) => {
-      engine.log.warning(error.message);
-      finish((waiting) => waiting.reply.error(RELOAD_FAILED));
-    },
-  );
+  loaded.then(() => {
+    engine.log.warning(what === "RELOAD" ? "DB reloaded by DEBUG RELOAD" : "Append Only File loaded by DEBUG LOADAOF");
+    finish((waiting) => waiting.reply.ok());
+  }, (error: Error) => {
+    engine.log.warning(error.message);
+    finish((waiting) => waiting.reply.error(failure));
+  });
 }
 
 function populate(c: Client): void {
