@@ -31,6 +31,8 @@ const copied = new RankCursor();
 /** A sorted set as a table of members and their order. */
 export class SortedSet extends Table implements MemberOrder {
   readonly tree: RankTree;
+  /** Removes a record that has left the tree. */
+  readonly #removeRecord = (ref: number): void => super.delete(ref);
 
   constructor(home: TableHome) {
     super(home, MEMBER_AT);
@@ -135,7 +137,7 @@ export class SortedSet extends Table implements MemberOrder {
 
   /** Removes the members with ranks from `from` to below `to`. */
   removeRange(from: number, to: number): void {
-    this.tree.removeRange(from, to, (ref) => super.delete(ref));
+    this.tree.removeRange(from, to, this.#removeRecord);
   }
 
   override release(budget: number): boolean {
