@@ -9,6 +9,7 @@ import { commands as connection } from "./connection.ts";
 import { commands as dump } from "./dump.ts";
 import { commands as expire } from "./expire.ts";
 import { commands as hash } from "./hash.ts";
+import { commands as hyperloglog } from "./hyperloglog.ts";
 import { commands as key } from "./key.ts";
 import { commands as list } from "./list.ts";
 import { commands as listBlocking } from "./list_blocking.ts";
@@ -47,6 +48,7 @@ export const families: Command[] = [
   ...dump,
   ...expire,
   ...hash,
+  ...hyperloglog,
   ...key,
   ...list,
   ...listBlocking,
