@@ -13,7 +13,7 @@ import { sameFor } from "./same.ts";
 
 /** A difference between the stored values, as text. */
 export interface KeyspaceDifference {
-  /** "keys", "encoding", "content", "ttl", "digest", "dump", "scan". */
+  /** "keys", "scan", or "encoding", "content", "ttl", "digest", "dump" with the key's type. */
   readonly kind: string;
   readonly text: string;
 }
@@ -76,7 +76,7 @@ async function compareKey(
   let encoding = "";
   const report = (kind: string, command: Command, x: Reply, y: Reply) =>
     found.push({
-      kind,
+      kind: `${kind} ${type}`,
       text: `db${database} ${showCommand(command)} (${type}, ${encoding})\n      redis: ${show(x)}\n      redstart: ${
         show(y)
       }`,
