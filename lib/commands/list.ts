@@ -3,7 +3,7 @@
  * block are in list_blocking.ts and share what stands at the end of this file.
  */
 
-import { lower } from "../bytes/ascii.ts";
+import { lower, parseBigInt64 } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { errorReply, NO_SUCH_KEY, NOT_INTEGER, OUT_OF_RANGE, SYNTAX, wrongArity } from "../resp/errors.ts";
@@ -54,6 +54,8 @@ const MAXLEN_NEGATIVE = errorReply("ERR MAXLEN can't be negative");
 const RANK_ZERO = errorReply(
   "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
 );
+
+const LEAST = -(2 ** 63);
 
 const AFTER = lower("after"), BEFORE = lower("before");
 const LEFT = lower("left"), RIGHT = lower("right");
@@ -522,12 +524,13 @@ function afterPop(c: Client, i: number, end: ListEnd, popped: number, isEmpty = 
 function findPositions(c: Client): void {
   const { args: a, reply } = c;
   let rank = 1;
+  let rankAt = 0;
   let most = -1;
   let maxLength = 0;
   for (let i = 3; i < a.argc; i++) {
     const hasValue = i + 1 < a.argc;
     if (hasValue && a.is(i, RANK)) {
-      rank = a.int(++i);
+      rank = a.int(rankAt = ++i);
       if (rank !== rank) return reply.error(NOT_INTEGER);
       if (rank === 0) return reply.error(RANK_ZERO);
     } else if (hasValue && a.is(i, COUNT)) {
@@ -539,7 +542,8 @@ function findPositions(c: Client): void {
     } else return reply.error(SYNTAX);
   }
   const backward = rank < 0;
-  rank = Math.abs(rank);
+  // The lowest rank has no opposite in 64 bits: in Redis it stays negative, and every match counts.
+  rank = rank === LEAST && parseBigInt64(a.buf, a.off[rankAt], a.len[rankAt]) === BigInt(LEAST) ? 1 : Math.abs(rank);
   const ref = c.readTyped(1, Type.LIST);
   if (ref < 0) return;
   if (ref === 0) return most < 0 ? reply.null() : reply.array(0);
