@@ -6,8 +6,9 @@
  * path is `config.values.someField`; everything else is rare and written for clarity.
  */
 import { globMatch } from "../bytes/glob.ts";
+import { fromHost, hostPath } from "../bytes/path.ts";
 import type { Files } from "../platform/platform.ts";
-import { bytesToText, type Directory, errorText, fromHost, hostPath, textToBytes } from "./host.ts";
+import { bytesToText, type Directory, errorText, textToBytes } from "./host.ts";
 import { DENY_LOADING, HIDDEN, IMMUTABLE, type Parameter, PROTECTED, SENSITIVE, type State, wordsOf } from "./kinds.ts";
 import { clampHz, ConfigFileError, type Directives, Loader, parseCommandLine } from "./load.ts";
 import { PARAMETERS } from "./parameters.ts";
@@ -16,7 +17,7 @@ import { beforeNul, lowerCase, trim } from "./syntax.ts";
 import { ConfigValues } from "./values.ts";
 
 export { ConfigFileError, type Directive, type Directives, type Line } from "./load.ts";
-export { type Directory, hostPath } from "./host.ts";
+export type { Directory } from "./host.ts";
 export * from "./values.ts";
 
 /** What the command line asks the program to do. */

@@ -1,6 +1,5 @@
 /**
- * Where configuration meets the machine: the current directory, paths, and error texts.
- * Values are byte strings; the platform wants text, so paths are converted here (UTF-8) and nowhere else.
+ * Where configuration meets the machine: the current directory, and error texts. Values are byte strings.
  */
 import type { Process } from "../platform/platform.ts";
 
@@ -26,14 +25,4 @@ export function textToBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
-}
-
-/** A value's bytes as a path for `Files`: every user of `dir`, `dbfilename`, `logfile`, … opens it through this. */
-export function hostPath(value: string): string {
-  return new TextDecoder().decode(textToBytes(value));
-}
-
-/** A path or argument of the host as a byte string. */
-export function fromHost(text: string): string {
-  return bytesToText(new TextEncoder().encode(text));
 }

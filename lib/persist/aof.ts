@@ -21,7 +21,7 @@
 
 import { Args } from "../bytes/args.ts";
 import { fromLatin1 } from "../bytes/ascii.ts";
-import { hostPath } from "../config/config.ts";
+import { hostPath } from "../bytes/path.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PropagationListener } from "../engine/propagation.ts";
 import type { File, PlatformError } from "../platform/platform.ts";

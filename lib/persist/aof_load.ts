@@ -9,7 +9,7 @@
  */
 
 import { latin1, parseInt64 } from "../bytes/ascii.ts";
-import { hostPath } from "../config/config.ts";
+import { hostPath } from "../bytes/path.ts";
 import { Client, type Link } from "../engine/client.ts";
 import { Deny, Flag } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";

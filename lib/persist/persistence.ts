@@ -9,7 +9,7 @@
 
 import { Deny } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
-import { hostPath } from "../config/config.ts";
+import { hostPath } from "../bytes/path.ts";
 import type { File, PlatformError } from "../platform/platform.ts";
 import { MISCONF_RDB } from "../resp/errors.ts";
 import { CorruptData } from "./rdb_reader.ts";

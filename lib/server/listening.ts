@@ -6,7 +6,7 @@
  * learns what came of it. A new port is opened before the old one is closed; other addresses of the same port cannot be.
  */
 
-import { hostPath } from "../config/config.ts";
+import { hostPath } from "../bytes/path.ts";
 import type { Connection, ConnectionHandler, Listener, PlatformError } from "../platform/platform.ts";
 import type { Server } from "./server.ts";
 

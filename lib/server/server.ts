@@ -8,7 +8,8 @@
 
 import { families } from "../commands/all.ts";
 import type { Config, Directive } from "../config/config.ts";
-import { ConfigFileError, hostPath } from "../config/config.ts";
+import { ConfigFileError } from "../config/config.ts";
+import { hostPath } from "../bytes/path.ts";
 import type { Client } from "../engine/client.ts";
 import { Deny } from "../engine/command.ts";
 import { Engine, type ServerControl } from "../engine/engine.ts";
