@@ -105,7 +105,7 @@ export const brpoplpush = command({
   },
 });
 
-const replyNull = (c: Client): void => c.reply.null();
+/** When the time is up all of them reply alike, whatever they would reply otherwise. */
 const replyNullArray = (c: Client): void => c.reply.nullArray();
 
 /**
@@ -139,7 +139,7 @@ function blockingMove(c: Client, from: ListEnd, to: ListEnd, timeout: number): v
   if (ref < 0) return;
   if (ref === 0) {
     if (c.mayNotBlock) c.reply.null();
-    else engine.blocking.block(c, { first: 1, count: 1, type: Type.LIST, timeout, onTimeout: replyNull });
+    else engine.blocking.block(c, { first: 1, count: 1, type: Type.LIST, timeout, onTimeout: replyNullArray });
     return;
   }
   const { propagation } = engine;
