@@ -19,14 +19,14 @@ import { createNodeParts, removeSocket, removeStaleSocket, setMode } from "./nod
 import type { Address, Connection, ConnectionHandler, Listener, Net, Platform } from "./platform.ts";
 
 /** Sizes of pooled buffers. The largest is the most that may gather behind a write in flight. */
-const SIZES = [1024, 8192, 65536, 262144];
+const SIZES = [1024, 8192, 32768, 131072, 262144];
 const MOST_GATHERED = 262144;
 const SMALLEST_READ = 1024;
 const LARGEST_READ = 65536;
 /** Reads in a row that used less than an eighth of the buffer before it shrinks. */
 const QUIET_READS = 4;
 /** Unused bytes kept for each size. */
-const POOLED_BYTES = 1024 * 1024;
+const POOLED_BYTES = 8 * 1024 * 1024;
 const pool: Uint8Array<ArrayBuffer>[][] = SIZES.map(() => []);
 /** Redis's default for `tcp-backlog`. */
 const BACKLOG = 511;
