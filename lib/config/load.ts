@@ -6,12 +6,13 @@
  * Directives that are no parameters and belong to other services (`user`, `rename-command`) are collected with their
  * line; a service that refuses one reports it with `ConfigFileError.at`.
  */
+import { quote, splitWords } from "../bytes/words.ts";
 import { fromHost, hostPath } from "../bytes/path.ts";
 import { globMatch } from "../bytes/glob.ts";
 import type { Files } from "../platform/platform.ts";
 import { bytesToText, errorText, textToBytes } from "./host.ts";
 import { MULTI_ARG, type Parameter, type State } from "./kinds.ts";
-import { lowerCase, quote, splitWords, trim } from "./syntax.ts";
+import { lowerCase, trim } from "./syntax.ts";
 
 /** A line of the configuration, for error texts. */
 export interface Line {

@@ -2,10 +2,11 @@
  * The parameters with rules of their own: those that take lists (save points, limits, addresses, percentiles), and those
  * that show something that is kept elsewhere (the current directory).
  */
+import { quote } from "../bytes/words.ts";
 import { fromHost, hostPath } from "../bytes/path.ts";
 import { errorText } from "./host.ts";
 import { common, DENY_LOADING, IMMUTABLE, MULTI_ARG, type Parameter, PROTECTED, type State } from "./kinds.ts";
-import { beforeNul, formatMemory, formatReal, lowerCase, parseLoose, parseMemory, parseReal, quote } from "./syntax.ts";
+import { beforeNul, formatMemory, formatReal, lowerCase, parseLoose, parseMemory, parseReal } from "./syntax.ts";
 import { ConfigValues, type OutputBufferLimit, type OutputBufferLimits, type SavePoint } from "./values.ts";
 
 const DEFAULTS: Readonly<ConfigValues> = new ConfigValues();

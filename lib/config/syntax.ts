@@ -8,7 +8,6 @@ const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 const UINT64_MAX = 2n ** 64n - 1n;
 
-const ESCAPES = new Map([["n", "\n"], ["r", "\r"], ["t", "\t"], ["b", "\b"], ["a", "\x07"]]);
 const UNITS = new Map([
   ["", 1n],
   ["b", 1n],
@@ -19,11 +18,6 @@ const UNITS = new Map([
   ["g", 1000n ** 3n],
   ["gb", 1024n ** 3n],
 ]);
-
-/** What C's isspace says in the C locale. */
-function isBlank(character: string): boolean {
-  return character !== "" && " \t\n\v\f\r".includes(character);
-}
 
 /** Lower case of A–Z only; other bytes stay. */
 export function lowerCase(text: string): string {
@@ -45,69 +39,9 @@ export function beforeNul(text: string): string {
   return end < 0 ? text : text.slice(0, end);
 }
 
-/**
- * Splits a line into words: bare, 'single' or "double" quoted (with \n \r \t \b \a \xHH escapes).
- * Returns null when quotes don't match or something other than a blank follows a closing quote.
- */
-export function splitWords(line: string): string[] | null {
-  const words: string[] = [];
-  let at = 0;
-  while (true) {
-    while (isBlank(line.charAt(at))) at++;
-    if (at >= line.length) return words;
-    let word = "";
-    let quote = "";
-    while (true) {
-      const character = line.charAt(at);
-      if (quote === "") {
-        if (character === "" || " \n\r\t".includes(character)) break;
-        if (character === '"' || character === "'") quote = character;
-        else word += character;
-        at++;
-      } else if (character === "") {
-        return null;
-      } else if (character === quote) {
-        at++;
-        if (at < line.length && !isBlank(line[at])) return null;
-        break;
-      } else if (character === "\\" && quote === "'" && line.charAt(at + 1) === "'") {
-        word += "'";
-        at += 2;
-      } else if (character === "\\" && quote === '"' && at + 1 < line.length) {
-        const hex = /^x[0-9a-fA-F]{2}/.test(line.slice(at + 1, at + 4));
-        word += hex
-          ? String.fromCharCode(parseInt(line.slice(at + 2, at + 4), 16))
-          : ESCAPES.get(line[at + 1]) ?? line[at + 1];
-        at += hex ? 4 : 2;
-      } else {
-        word += character;
-        at++;
-      }
-    }
-    words.push(word);
-  }
-}
-
 /** Splits at every single space, as CONFIG SET does with a value of several words; "" has no words. */
 export function splitSpaces(text: string): string[] {
   return text === "" ? [] : text.split(" ");
-}
-
-/** The double-quoted form that `splitWords` turns back into `text`. */
-export function quote(text: string): string {
-  let out = '"';
-  for (const character of text) {
-    const code = character.charCodeAt(0);
-    if (character === '"' || character === "\\") out += "\\" + character;
-    else if (character === "\n") out += "\\n";
-    else if (character === "\r") out += "\\r";
-    else if (character === "\t") out += "\\t";
-    else if (character === "\x07") out += "\\a";
-    else if (character === "\b") out += "\\b";
-    else if (code >= 32 && code < 127) out += character;
-    else out += "\\x" + code.toString(16).padStart(2, "0");
-  }
-  return out + '"';
 }
 
 /** A canonical signed 64-bit decimal (no blanks, plus sign or leading zeros), or null. */

@@ -9,6 +9,8 @@
  * can be read.
  */
 
+import { quoteIfNeeded, splitWords } from "../bytes/words.ts";
+
 /** One file; `seq` counts bases and increments separately. */
 export interface AofFile {
   readonly name: string;
@@ -55,7 +57,7 @@ export class Manifest {
   }
 
   toString(): string {
-    const line = (file: AofFile, type: string) => `file ${quoted(file.name)} seq ${file.seq} type ${type}\n`;
+    const line = (file: AofFile, type: string) => `file ${quoteIfNeeded(file.name)} seq ${file.seq} type ${type}\n`;
     let text = this.base === null ? "" : line(this.base, "b");
     for (const file of this.history) text += line(file, "h");
     for (const file of this.increments) text += line(file, "i");
@@ -112,36 +114,4 @@ export class ManifestError extends Error {
   constructor(readonly lineNumber: number, readonly line: string, reason: string) {
     super(reason);
   }
-}
-
-/** A name with blanks or quotes must be quoted to be one word again. */
-function quoted(name: string): string {
-  if (!/[\s"'\\]|[^\x20-\x7e]/.test(name)) return name;
-  return `"${
-    name.replace(/[\\"]/g, "\\$&").replace(
-      /[^\x20-\x7e]/g,
-      (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
-    )
-  }"`;
-}
-
-/** Words, of which some may be in double quotes with \\ \" \xHH; null when a quote is not closed. */
-function splitWords(line: string): string[] | null {
-  const words: string[] = [];
-  const pattern = /\s*(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|'((?:[^'\\]|\\.)*)'(?=\s|$)|([^\s"']+)(?=\s|$))/y;
-  let at = 0;
-  while (at < line.length) {
-    pattern.lastIndex = at;
-    const match = pattern.exec(line);
-    if (match === null) return null;
-    const text = match[1] ?? match[2];
-    words.push(
-      text === undefined
-        ? match[3]
-        : text.replace(/\\x([0-9a-fA-F]{2})|\\(.)/g, (_, hex, char) =>
-          hex ? String.fromCharCode(parseInt(hex, 16)) : char),
-    );
-    at = pattern.lastIndex;
-  }
-  return words;
 }

@@ -1,15 +1,7 @@
 /** The notations of redis.conf: words, quoting, numbers and sizes. */
 import { assertEquals } from "@std/assert";
-import {
-  formatMemory,
-  formatReal,
-  parseInteger,
-  parseLoose,
-  parseMemory,
-  parseReal,
-  quote,
-  splitWords,
-} from "../../lib/config/syntax.ts";
+import { formatMemory, formatReal, parseInteger, parseLoose, parseMemory, parseReal } from "../../lib/config/syntax.ts";
+import { quote, splitWords } from "../../lib/bytes/words.ts";
 import { test } from "../kit/test.ts";
 
 test("splitWords takes bare, single and double quoted words", () => {
