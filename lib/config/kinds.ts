@@ -7,17 +7,9 @@
  * The constructors take the parameter's name as a literal type and check at compile time that `ConfigValues` has a field
  * with the camel-case name and a fitting type.
  */
+import { quote } from "../bytes/words.ts";
 import type { Directory } from "./host.ts";
-import {
-  beforeNul,
-  formatMemory,
-  lowerCase,
-  parseInteger,
-  parseLoose,
-  parseMemory,
-  quote,
-  splitSpaces,
-} from "./syntax.ts";
+import { beforeNul, formatMemory, lowerCase, parseInteger, parseLoose, parseMemory, splitSpaces } from "./syntax.ts";
 import { ConfigValues } from "./values.ts";
 
 /** Can only be set at startup. */
