@@ -461,13 +461,9 @@ function replyElement(c: Client): void {
 /** Replies with `count` elements from that index on, as an array. */
 function replyRange(c: Client, index: number, count: number, backward: boolean): void {
   const { reply } = c;
-  const { element } = list;
   reply.array(count);
   list.start(index, backward);
-  for (let i = 0; i < count && list.next() && !reply.isFull; i++) {
-    if (element.isInt) element.asText();
-    reply.bulk(element.buf, element.off, element.len);
-  }
+  list.readAll(count, reply);
 }
 
 function push(c: Client, end: ListEnd, mustExist: boolean): void {

@@ -190,6 +190,23 @@ export class ListView {
     return true;
   }
 
+  /** Gives `sink` up to `limit` elements in the order of the walk, from the next one on, and ends the walk. */
+  readAll(limit: number, sink: listpack.TextSink): void {
+    const { element } = this;
+    while (limit > 0 && !sink.isFull) {
+      const at = this.#following;
+      if (at === -1 || this.#backward || (this.#node !== null && this.#node.isPlain)) {
+        if (!this.next()) return;
+        element.asText();
+        sink.bulk(element.buf, element.off, element.len);
+        limit--;
+      } else {
+        limit -= listpack.readAll(this.#segment, at, limit, sink);
+        this.#following = -1;
+      }
+    }
+  }
+
   /** Sets what `matches` compares with. The bytes must stay where they are. */
   look(buf: Uint8Array, off: number, len: number): void {
     this.#wantedIsInt = this.#wanted.parse(buf, off, len);

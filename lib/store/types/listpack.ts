@@ -138,6 +138,34 @@ export function readText(blob: Blob, at: number, cursor: ListpackCursor): number
   return following;
 }
 
+/** Takes texts one after the other; a Reply is one. */
+export interface TextSink {
+  /** It wants no more. */
+  readonly isFull: boolean;
+  bulk(buf: Uint8Array, off: number, len: number): void;
+}
+
+/** Gives `sink` up to `limit` elements from the one at `at` on; returns how many there were. */
+export function readAll(blob: Blob, at: number, limit: number, sink: TextSink): number {
+  const { buf } = blob;
+  const end = blob.off + blob.len - 1;
+  let elements = 0;
+  for (let p = blob.off + at; p < end && elements < limit; elements++) {
+    const head = buf[p];
+    if (head >= 0x80 && head < 0xc0) {
+      // The short string is by far the most frequent element: no detour over the cursor.
+      const length = head & 63;
+      sink.bulk(buf, p + 1, length);
+      p += length + 2;
+    } else {
+      p += decode(buf, p, seen);
+      seen.asText();
+      sink.bulk(seen.buf, seen.off, seen.len);
+    }
+  }
+  return elements;
+}
+
 /** Whether the element is that byte string. */
 export function equals(blob: Blob, at: number, buf: Uint8Array, off: number, len: number): boolean {
   decode(blob.buf, blob.off + at, seen);
