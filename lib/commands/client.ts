@@ -8,7 +8,7 @@ import { lower } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { clientInfo, type ClientType, clientType } from "../engine/client_info.ts";
 import { type Command, command, container } from "../engine/command.ts";
-import { replyHelp } from "../engine/help.ts";
+import { replyHelp, subcommandSyntax } from "../engine/help.ts";
 import { errorReply, NOT_INTEGER, SYNTAX, TIMEOUT_NEGATIVE } from "../resp/errors.ts";
 import { isUser, setName } from "./connection.ts";
 
@@ -439,7 +439,7 @@ function replyMode(c: Client): void {
 
 function unblock(c: Client): void {
   const { args, engine } = c;
-  if (args.argc > 4) return c.reply.error(subcommandSyntax(c));
+  if (args.argc > 4) return subcommandSyntax(c);
   if (args.argc === 4 && !args.is(3, TIMEOUT) && !args.is(3, ERROR)) return c.reply.error(BAD_REASON);
   const id = args.int(2);
   if (Number.isNaN(id)) return c.reply.error(NOT_INTEGER);
@@ -450,7 +450,7 @@ function unblock(c: Client): void {
 
 function pause(c: Client): void {
   const { args, engine } = c;
-  if (args.argc > 4) return c.reply.error(subcommandSyntax(c));
+  if (args.argc > 4) return subcommandSyntax(c);
   const writesOnly = args.argc === 4 && args.is(3, WRITE);
   if (args.argc === 4 && !writesOnly && !args.is(3, ALL)) return c.reply.error(BAD_PAUSE);
   const timeout = args.int(2);
@@ -458,12 +458,6 @@ function pause(c: Client): void {
   if (timeout < 0) return c.reply.error(TIMEOUT_NEGATIVE);
   engine.pause(timeout === 0 ? 0 : engine.keyspace.now + timeout, writesOnly);
   c.reply.ok();
-}
-
-/** What a container says when a subcommand got more arguments than it knows. */
-function subcommandSyntax(c: Client) {
-  const name = c.args.text(1).slice(0, 128).split("\0", 1)[0];
-  return errorReply(`ERR unknown subcommand or wrong number of arguments for '${name}'. Try CLIENT HELP.`);
 }
 
 // ---- Tracking ------------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import { Args } from "../bytes/args.ts";
 import { parseMemory } from "../config/syntax.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
-import { replyHelp } from "../engine/help.ts";
+import { replyHelp, subcommandSyntax } from "../engine/help.ts";
 import { loadAof } from "../persist/aof_load.ts";
 import { Digest, digestAll, digestValue } from "../observe/digest.ts";
 import { RdbWriter } from "../persist/rdb_writer.ts";
@@ -197,12 +197,7 @@ function run(c: Client): void {
   const { args } = c;
   const action = ACTIONS.get(args.text(1).toLowerCase());
   if (action !== undefined && args.argc >= action.argc[0] && args.argc <= action.argc[1]) action.run(c);
-  else unknownSubcommand(c);
-}
-
-function unknownSubcommand(c: Client): void {
-  const name = c.args.text(1).slice(0, 128);
-  c.reply.error(errorReply(`ERR unknown subcommand or wrong number of arguments for '${name}'. Try DEBUG HELP.`));
+  else subcommandSyntax(c);
 }
 
 function ok(c: Client, _done: unknown): void {
@@ -438,7 +433,7 @@ function replyBuffer(c: Client): void {
     }
   } else if (args.is(2, RESIZING)) debug.replyResizing = number(c, 3) !== 0;
   else {
-    return unknownSubcommand(c);
+    return subcommandSyntax(c);
   }
   reply.ok();
 }

@@ -2,10 +2,9 @@
 
 import type { Client } from "../engine/client.ts";
 import { type Command, command, container } from "../engine/command.ts";
-import { replyHelp } from "../engine/help.ts";
+import { replyHelp, subcommandSyntax } from "../engine/help.ts";
 import { CHANNEL, type Kind, matches, PATTERN, SHARD } from "../pubsub/pubsub.ts";
 import { fromLatin1 } from "../bytes/ascii.ts";
-import { errorReply } from "../resp/errors.ts";
 
 const HELP = [
   "CHANNELS [<pattern>]",
@@ -37,11 +36,7 @@ function publishTo(c: Client, shard: boolean): void {
 }
 
 function listChannels(c: Client, channels: ReadonlyMap<string, unknown>): void {
-  if (c.args.argc > 3) {
-    return c.reply.error(
-      errorReply(`ERR unknown subcommand or wrong number of arguments for '${c.args.text(1)}'. Try PUBSUB HELP.`),
-    );
-  }
+  if (c.args.argc > 3) return subcommandSyntax(c);
   const pattern = c.args.argc > 2 ? c.args.bytes(2) : null;
   const names = [...channels.keys()].filter((name) => pattern === null || matches(pattern, fromLatin1(name)));
   c.reply.array(names.length);

@@ -1,3 +1,4 @@
+/** Where the keys of an invocation are: key specs, their notation, and the finders of commands that need more. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { Args } from "../../lib/bytes/args.ts";
 import { Command } from "../../lib/engine/command.ts";

@@ -1,3 +1,4 @@
+/** The notation of arguments: what it means, and that it gives the trees that COMMAND DOCS of redis-server shows. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseSyntax } from "../../lib/engine/syntax.ts";
 import type { Argument } from "../../lib/engine/syntax.ts";

@@ -1,3 +1,4 @@
+/** Finding commands by name: any case, renamed, removed, and against a plain map. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Args } from "../../lib/bytes/args.ts";
 import { fromLatin1 } from "../../lib/bytes/ascii.ts";
