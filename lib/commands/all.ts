@@ -19,6 +19,8 @@ import { commands as scan } from "./scan.ts";
 import { commands as set } from "./set.ts";
 import { commands as lcs } from "./lcs.ts";
 import { commands as sort } from "./sort.ts";
+import { commands as stream } from "./stream.ts";
+import { commands as streamRead } from "./stream_read.ts";
 import { commands as string } from "./string.ts";
 import { commands as transaction } from "./transaction.ts";
 import { commands as config } from "./config.ts";
@@ -58,6 +60,8 @@ export const families: Command[] = [
   ...set,
   ...lcs,
   ...sort,
+  ...stream,
+  ...streamRead,
   ...string,
   ...transaction,
   ...config,

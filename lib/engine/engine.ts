@@ -133,7 +133,7 @@ export class Engine implements KeyspaceObserver {
     const { attention } = this.keyspace;
     if (attention & Attention.WATCH) this.watches.changed(db, key, i);
     if (attention & Attention.NOTIFY && event.cls !== 0) this.notify(db, key, i, event);
-    if (attention & Attention.BLOCKED) this.blocking.keyChanged(db, key, i);
+    if (attention & Attention.BLOCKED && event.wakes) this.blocking.keyChanged(db, key, i);
   }
 
   notify(db: Database, key: Args, i: number, event: KeyEvent): void {

@@ -39,12 +39,13 @@ export const EventClass = {
 
 export class KeyEvent {
   readonly bytes: Uint8Array;
-  constructor(readonly cls: number, readonly name: string) {
+  /** `wakes`: clients that are blocked on the key get another try. */
+  constructor(readonly cls: number, readonly name: string, readonly wakes: boolean) {
     this.bytes = fromLatin1(name);
   }
 }
 
-export const keyEvent = (cls: number, name: string): KeyEvent => new KeyEvent(cls, name);
+export const keyEvent = (cls: number, name: string, wakes = true): KeyEvent => new KeyEvent(cls, name, wakes);
 
 /** A change that has no event of its own: WATCH, tracking and blocked clients still learn of it. */
 export const NO_EVENT = keyEvent(0, "");
