@@ -43,6 +43,8 @@ export class Parser {
   error = "";
   /** The buffer must be at least so long before `parse` can get any further. */
   need = 0;
+  /** A copy of the inline command being read, in which quotes and escapes are undone. */
+  #inline = new Uint8Array(256);
   /** Arguments declared by the current command; 0 before its header is read. */
   #declared = 0;
   /** Length of the argument being read, -1 before its header is read. */
@@ -204,8 +206,11 @@ export class Parser {
     const args = this.args;
     args.argc = 0;
     args.begin = -1;
-    args.buf = buf.slice(begin, lineEnd);
-    if (!splitInline(args)) return this.#fail("unbalanced quotes in request");
+    const length = lineEnd - begin;
+    if (length > this.#inline.length) this.#inline = new Uint8Array(length * 2);
+    for (let i = 0; i < length; i++) this.#inline[i] = buf[begin + i];
+    args.buf = this.#inline;
+    if (!splitInline(args, length)) return this.#fail("unbalanced quotes in request");
     return args.argc === 0 ? Parsed.NOTHING : Parsed.COMMAND;
   }
 }
@@ -218,38 +223,41 @@ function indexOf(buf: Uint8Array, byte: number, from: number, end: number): numb
 const isSpace = (byte: number) => byte === 32 || (byte >= 9 && byte <= 13);
 
 /**
- * Splits the line `args.buf` in place: words, "…" with escapes (\n \r \t \b \a \xHH), '…' with \'. Returns false on quotes
+ * Splits the first `length` bytes of `args.buf` in place: words, "…" with escapes (\n \r \t \b \a \xHH), '…' with \'. Returns false on quotes
  * that are not closed or not followed by a blank.
  */
-function splitInline(args: Args): boolean {
+function splitInline(args: Args, length: number): boolean {
   const buf = args.buf;
   let read = 0;
   let write = 0;
   for (;;) {
-    while (read < buf.length && isSpace(buf[read])) read++;
-    if (read >= buf.length || buf[read] === 0) return true;
+    while (read < length && isSpace(buf[read])) read++;
+    if (read >= length || buf[read] === 0) return true;
     const start = write;
     let quote = 0;
     for (;; read++) {
-      const byte = read < buf.length ? buf[read] : 0;
+      const byte = read < length ? buf[read] : 0;
       if (quote === 34) {
-        if (byte === 92 && buf[read + 1] === 120 && hex(buf[read + 2]) >= 0 && hex(buf[read + 3]) >= 0) {
+        if (
+          byte === 92 && read + 3 < length && buf[read + 1] === 120 && hex(buf[read + 2]) >= 0 &&
+          hex(buf[read + 3]) >= 0
+        ) {
           buf[write++] = hex(buf[read + 2]) * 16 + hex(buf[read + 3]);
           read += 3;
-        } else if (byte === 92 && read + 1 < buf.length) {
+        } else if (byte === 92 && read + 1 < length) {
           buf[write++] = unescaped(buf[++read]);
         } else if (byte === 34) {
-          if (read + 1 < buf.length && !isSpace(buf[read + 1])) return false;
+          if (read + 1 < length && !isSpace(buf[read + 1])) return false;
           read++;
           break;
         } else if (byte === 0) return false;
         else buf[write++] = byte;
       } else if (quote === 39) {
-        if (byte === 92 && buf[read + 1] === 39) {
+        if (byte === 92 && read + 1 < length && buf[read + 1] === 39) {
           buf[write++] = 39;
           read++;
         } else if (byte === 39) {
-          if (read + 1 < buf.length && !isSpace(buf[read + 1])) return false;
+          if (read + 1 < length && !isSpace(buf[read + 1])) return false;
           read++;
           break;
         } else if (byte === 0) return false;
