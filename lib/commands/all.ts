@@ -13,6 +13,7 @@ import { commands as hyperloglog } from "./hyperloglog.ts";
 import { commands as key } from "./key.ts";
 import { commands as list } from "./list.ts";
 import { commands as listBlocking } from "./list_blocking.ts";
+import { commands as migrate } from "./migrate.ts";
 import { commands as object } from "./object.ts";
 import { commands as persistence } from "./persistence.ts";
 import { commands as scan } from "./scan.ts";
@@ -20,6 +21,9 @@ import { commands as set } from "./set.ts";
 import { commands as lcs } from "./lcs.ts";
 import { commands as sort } from "./sort.ts";
 import { commands as stream } from "./stream.ts";
+import { commands as streamClaim } from "./stream_claim.ts";
+import { commands as streamGroup } from "./stream_group.ts";
+import { commands as streamInfo } from "./stream_info.ts";
 import { commands as streamRead } from "./stream_read.ts";
 import { commands as string } from "./string.ts";
 import { commands as transaction } from "./transaction.ts";
@@ -54,6 +58,7 @@ export const families: Command[] = [
   ...key,
   ...list,
   ...listBlocking,
+  ...migrate,
   ...object,
   ...persistence,
   ...scan,
@@ -61,6 +66,9 @@ export const families: Command[] = [
   ...lcs,
   ...sort,
   ...stream,
+  ...streamClaim,
+  ...streamGroup,
+  ...streamInfo,
   ...streamRead,
   ...string,
   ...transaction,

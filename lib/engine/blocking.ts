@@ -45,8 +45,8 @@ export class Blocked {
     readonly args: Args,
     readonly options: BlockOptions | null,
     readonly db: Database,
-    /** What CLIENT UNBLOCK and role changes may do: "key", "wait" can be unblocked, "postponed" cannot. */
-    readonly reason: "key" | "wait" | "postponed",
+    /** What CLIENT UNBLOCK may do: "key" and "wait" can be unblocked, "postponed" and "held" cannot. */
+    readonly reason: "key" | "wait" | "postponed" | "held",
     readonly since: number,
   ) {}
 }
@@ -117,6 +117,11 @@ export class Blocking {
     return this.#park(c, { first: 0, count: 0, type: 0, timeout, onTimeout }, "wait", timeout);
   }
 
+  /** Parks the client until `release` is called for it, whatever happens (MIGRATE). */
+  hold(c: Client): Blocked {
+    return this.#park(c, null, "held", 0);
+  }
+
   /** Parks the client while the server is paused; its command runs when the pause is over. */
   postpone(c: Client): void {
     c.blocked = new Blocked(
@@ -141,7 +146,7 @@ export class Blocking {
     return blocked;
   }
 
-  #park(c: Client, options: BlockOptions, reason: "key" | "wait", timeout: number): Blocked {
+  #park(c: Client, options: BlockOptions | null, reason: "key" | "wait" | "held", timeout: number): Blocked {
     const { clock } = this.engine.platform;
     const blocked = new Blocked(c, c.command!, c.args.copy(), options, c.db, reason, clock.monotonic());
     c.blocked = blocked;
@@ -162,7 +167,7 @@ export class Blocking {
   /** CLIENT UNBLOCK; false if the client does not wait in a way that can be interrupted. */
   interrupt(client: Client, withError: boolean): boolean {
     const { blocked } = client;
-    if (blocked === null || blocked.reason === "postponed") return false;
+    if (blocked === null || (blocked.reason !== "key" && blocked.reason !== "wait")) return false;
     this.#leave(blocked);
     this.engine.serveAs(client, () => {
       if (withError) client.reply.error(UNBLOCKED);

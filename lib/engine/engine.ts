@@ -24,6 +24,7 @@ import { type Command, Deny } from "./command.ts";
 import { DebugSettings } from "./debug.ts";
 import { Eviction } from "./eviction.ts";
 import { execute } from "./execute.ts";
+import { MigrationLinks } from "./migration_links.ts";
 import { Propagation } from "./propagation.ts";
 import { Stats } from "./stats.ts";
 import type { CommandTable } from "./table.ts";
@@ -57,6 +58,7 @@ export class Engine implements KeyspaceObserver {
   readonly watches: Watches;
   readonly blocking: Blocking;
   readonly eviction: Eviction;
+  readonly migrationLinks: MigrationLinks;
   readonly clients = new Map<number, Client>();
   /** Clients in MONITOR mode. */
   readonly monitors = new Set<Client>();
@@ -74,6 +76,8 @@ export class Engine implements KeyspaceObserver {
   /** Clients whose command waits for the end of a pause. */
   postponed: Client[] = [];
   pauseUntil = 0;
+  /** MIGRATEs under way: others' writes wait for their end. */
+  #writeHolds = 0;
 
   // Reasons to refuse writes; `updateWriteDeny` after a change.
   diskError: ErrorReply | null = null;
@@ -109,6 +113,7 @@ export class Engine implements KeyspaceObserver {
     this.watches = new Watches(this.keyspace);
     this.blocking = new Blocking(this);
     this.eviction = new Eviction(this);
+    this.migrationLinks = new MigrationLinks(this);
     this.reply.onError = (error) => this.countError(error);
   }
 
@@ -208,9 +213,28 @@ export class Engine implements KeyspaceObserver {
     return (this.deny & (Deny.PAUSED_ALL | Deny.PAUSED_WRITE)) !== 0;
   }
 
+  /** Writes are postponed until `releaseWrites`, like those of a pause. */
+  holdWrites(): void {
+    this.#writeHolds++;
+    if (!(this.deny & Deny.PAUSED_ALL)) this.deny |= Deny.PAUSED_WRITE;
+    this.updateExpiry();
+  }
+
+  releaseWrites(): void {
+    this.#writeHolds--;
+    this.endPause();
+  }
+
+  /** For the cron: ends a pause whose time is up. */
+  endPause(): void {
+    const due = this.keyspace.now >= this.pauseUntil;
+    if (this.paused && due && (this.#writeHolds === 0 || this.deny & Deny.PAUSED_ALL)) this.unpause();
+  }
+
   unpause(): void {
     this.pauseUntil = 0;
     this.deny &= ~(Deny.PAUSED_ALL | Deny.PAUSED_WRITE);
+    if (this.#writeHolds > 0) this.deny |= Deny.PAUSED_WRITE;
     this.updateExpiry();
     const postponed = this.postponed;
     this.postponed = [];

@@ -96,7 +96,8 @@ export function call(c: Client, cmd: Command): void {
   } else engine.runCalls++;
   if (engine.monitors.size > 0 && c.readyKey === 0) engine.observation.monitor(c, cmd);
   if (propagation.active ? keyspace.dirty !== dirty || propagation.special || outermost : propagation.special) {
-    propagation.command(db.index, c.args, keyspace.dirty !== dirty, outermost);
+    const unrelated = (cmd.flags & Flag.TOUCHES_ARBITRARY_KEYS) !== 0;
+    propagation.command(db.index, c.args, keyspace.dirty !== dirty, outermost, unrelated);
     c.writeOffset = propagation.offset;
   }
 }

@@ -94,8 +94,11 @@ export class Propagation {
 
   // ---- For the engine ----------------------------------------------------------------------------------------------------------
 
-  /** After a command: `changed` tells whether it made changes, `outermost` that it is not part of another one. */
-  command(db: number, args: Args, changed: boolean, outermost: boolean): void {
+  /**
+   * After a command: `changed` tells whether it made changes, `outermost` that it is not part of another one, `unrelated` that what
+   * it had to delete has nothing to do with each other (SCAN met keys that have expired).
+   */
+  command(db: number, args: Args, changed: boolean, outermost: boolean, unrelated = false): void {
     const wanted = (changed || this.#forced) && !this.#suppressed && this.active;
     const effect = this.#rewritten ?? args;
     const own = this.#rewritten !== null;
@@ -108,15 +111,18 @@ export class Propagation {
     }
     // The arguments of queued commands live as long as their transaction; those of a command that just arrived until it ends.
     if (wanted) this.#pending.push({ db, args: own || !outermost ? effect : effect.copy() });
-    if (outermost) this.flush();
+    if (outermost) this.flush(unrelated);
   }
 
-  /** Sends what has gathered, as one transaction if it is more than one command. */
-  flush(): void {
+  /** Sends what has gathered, as one transaction if it is more than one command and they are not `unrelated`. */
+  flush(unrelated = false): void {
     const pending = this.#pending;
     if (pending.length === 0) return;
     this.#pending = [];
-    if (pending.length === 1) return this.#tell(pending[0].db, pending[0].args);
+    if (pending.length === 1 || unrelated) {
+      for (const effect of pending) this.#tell(effect.db, effect.args);
+      return;
+    }
     this.#tell(pending[0].db, MULTI);
     for (const effect of pending) this.#tell(effect.db, effect.args);
     this.#tell(pending[pending.length - 1].db, EXEC);

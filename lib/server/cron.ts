@@ -48,7 +48,7 @@ export class Cron {
     this.#ticks++;
     engine.refreshTime();
     const { keyspace } = engine;
-    if (engine.paused && keyspace.now >= engine.pauseUntil) engine.unpause();
+    engine.endPause();
     engine.stats.peakMemory = Math.max(engine.stats.peakMemory, keyspace.usedMemory);
     this.wake();
     for (const db of keyspace.databases) db.dict.settle(SETTLE);
@@ -63,6 +63,7 @@ export class Cron {
 
   #everySecond(timeout: number): void {
     const { engine } = this.server;
+    engine.migrationLinks.closeUnused();
     const now = engine.keyspace.now;
     for (const client of engine.clients.values()) {
       if (client.link instanceof ClientConnection) client.link.checkOutputLimit();

@@ -264,6 +264,7 @@ export class Server implements ServerControl {
     this.#stopped = true;
     this.cron.stop();
     this.listening.close();
+    this.engine.migrationLinks.closeAll();
     for (const client of [...this.engine.clients.values()]) {
       client.link.flush();
       client.link.close();

@@ -33,6 +33,8 @@ const SEGMENT_BITS = 14;
 const SEGMENT = 1 << SEGMENT_BITS;
 const IN_SEGMENT = SEGMENT - 1;
 const MIN_BUCKETS = 4;
+/** The first segment, which has no use for 64 KiB yet, doubles, but not by more: near `maxmemory` a leap would cost keys. */
+const MOST_HEADS_ADDED = 1024;
 const PAGE_BITS = 15;
 const IN_PAGE = (1 << PAGE_BITS) - 1;
 
@@ -341,7 +343,7 @@ export class Dict {
     const segment = bucket >>> SEGMENT_BITS;
     if (segment === this.#heads.length) this.#heads.push(new Int32Array(SEGMENT));
     else if (segment === 0 && bucket === this.#heads[0].length) {
-      const grown = new Int32Array(bucket * 2);
+      const grown = new Int32Array(Math.min(SEGMENT, bucket + Math.min(bucket, MOST_HEADS_ADDED)));
       grown.set(this.#heads[0]);
       this.#heads[0] = grown;
     }

@@ -157,6 +157,7 @@ export class Slab {
   reset(): void {
     this.bytes.length = 1;
     this.words.length = 1;
+    this.doubles.length = 1;
     this.large.length = 1;
     this.objects.length = 1;
     this.#freeLarge = [];
