@@ -159,6 +159,7 @@ function listKeys(c: Client): void {
       const len = dict.keyLength(ref);
       if (!all && !globMatch(a.buf, pattern, length, buf, off, len, false)) continue;
       if (db.isExpired(ref)) continue;
+      if (reply.isFull) return;
       reply.bulk(buf, off, len);
       found++;
     }

@@ -38,8 +38,12 @@ export function isBeyondHalf(c: Client, i: number): boolean {
   return count > 4611686018427387903n || count < -4611686018427387903n;
 }
 
-/** Whether the reply begun at `mark` has become too long: then it is replaced by an error. */
+/**
+ * Whether the reply begun at `mark` has become too long: then it is replaced by an error, or, above the limit for the client's
+ * output, just left, because the client will be cut off.
+ */
 export function isReplyTooLong(c: Client, mark: number): boolean {
+  if (c.reply.isFull) return true;
   if (c.reply.at - mark <= LONGEST_REPLY) return false;
   c.reply.at = mark;
   c.reply.error(REPLY_TOO_LONG);
