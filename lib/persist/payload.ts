@@ -19,6 +19,11 @@ const CRC = 8;
 
 const crc = new Crc64();
 
+/** What reading a payload needs of the server; an `Engine` is one. */
+export interface PayloadContext extends ValueContext {
+  readonly log: { verbose(text: string): void };
+}
+
 /** The payload of a key's value, as `buf[0, at)` of the writer. */
 export function writePayload(db: Database, ref: number, compress: boolean): RdbWriter {
   const out = new RdbWriter(compress);
@@ -36,10 +41,10 @@ export function writePayload(db: Database, ref: number, compress: boolean): RdbW
 
 /**
  * Reads the payload `buf[off, off + len)` into `value`, which may then refer to `buf`. "refused": damaged, or of a newer version;
- * "corrupt": no value all the same. `skipChecksum` is for tests that damage payloads on purpose.
+ * "corrupt": no value all the same; where and why is logged. `skipChecksum` is for tests that damage payloads on purpose.
  */
 export function readPayload(
-  context: ValueContext,
+  context: PayloadContext,
   buf: Uint8Array,
   off: number,
   len: number,
@@ -58,7 +63,8 @@ export function readPayload(
   try {
     return readValue(context, input.byte(), input, value) ? "ok" : "corrupt";
   } catch (error) {
-    if (error instanceof CorruptData) return "corrupt";
-    throw error;
+    if (!(error instanceof CorruptData)) throw error;
+    context.log.verbose(`Internal error in RDB reading offset ${error.offset}: ${error.message}`);
+    return "corrupt";
   }
 }

@@ -32,14 +32,16 @@ export class RdbReader {
   bytesOff = 0;
   bytesLen = 0;
   #scratch = new Uint8Array(INITIAL_SCRATCH);
+  readonly #begin: number;
 
   constructor(public buf: Uint8Array, public at: number, public end: number) {
     this.bytes = buf;
+    this.#begin = at;
   }
 
   /** Offset of `at` from the beginning, for messages. */
   get position(): number {
-    return this.at;
+    return this.at - this.#begin;
   }
 
   fail(reason: string): never {

@@ -1,0 +1,311 @@
+/**
+ * RDB files: what redis-server has saved is loaded, what is saved is loaded by redis-server, with the same data on both sides. Files of all
+ * versions down to the first are made by hand; unsound ones are refused with the place where they are.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Client, Command } from "../kit/client.ts";
+import { InProcess } from "../kit/inprocess.ts";
+import { Seeded } from "../kit/seeded.ts";
+import { hasRedis, startRedis, startRedstart } from "../kit/server.ts";
+import { test } from "../kit/test.ts";
+import { corpus } from "./corpus.ts";
+import { load, loadFailure } from "./load.ts";
+import { oldFile } from "./old_file.ts";
+import {
+  concat,
+  intset,
+  latin1,
+  listpack,
+  lzfString,
+  RdbBytes,
+  sealPayload,
+  u32,
+  u64,
+  ziplist,
+  zipmap,
+} from "./rdb_bytes.ts";
+
+/** What two servers must agree on after one has loaded the other's file. */
+async function state(client: Client): Promise<unknown> {
+  const keys = (await client.ok("KEYS", "*") as string[]).sort();
+  const encodings: unknown[] = [];
+  for (const key of keys) {
+    encodings.push([key, await client.ok("OBJECT", "ENCODING", key), await client.ok("PEXPIRETIME", key)]);
+  }
+  await client.ok("SELECT", 3);
+  const third = await client.ok("DBSIZE");
+  await client.ok("SELECT", 0);
+  return { digest: await client.ok("DEBUG", "DIGEST"), encodings, third };
+}
+
+async function fill(client: Client, commands: readonly Command[]): Promise<void> {
+  const replies = await client.pipeline(commands);
+  replies.forEach((reply, i) => {
+    if (typeof reply === "object" && reply !== null && "error" in reply) {
+      throw new Error(`${String(commands[i][0])} ${String(commands[i][1])}: ${reply.error}`);
+    }
+  });
+}
+
+function temporary(): string {
+  return mkdtempSync(join(tmpdir(), "redstart-rdb-"));
+}
+
+/** The server's options for which a file is written and read in different ways. */
+const SETTINGS: readonly (readonly string[])[] = [
+  [],
+  ["--rdbcompression", "no", "--rdbchecksum", "no", "--list-compress-depth", "1", "--list-max-listpack-size", "3"],
+  ["--maxmemory-policy", "allkeys-lru", "--hash-max-listpack-entries", "4", "--zset-max-listpack-value", "3"],
+  ["--maxmemory-policy", "allkeys-lfu", "--set-max-intset-entries", "2", "--zset-max-listpack-entries", "1"],
+];
+
+test("a file saved by redis-server is loaded", async () => {
+  if (!hasRedis()) return;
+  for (const [i, args] of SETTINGS.entries()) {
+    const dir = temporary();
+    try {
+      let expected: unknown;
+      {
+        await using redis = await startRedis({ dir, args });
+        const client = await redis.connect();
+        await fill(client, corpus(new Seeded(i + 1)));
+        expected = await state(client);
+        await client.ok("SAVE");
+      }
+      await using redstart = await startRedstart({ dir, args });
+      assertEquals(await state(await redstart.connect()), expected);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  }
+});
+
+test("a file saved here is loaded by redis-server, and sound in the eyes of redis-check-rdb", async () => {
+  if (!hasRedis()) return;
+  for (const [i, args] of SETTINGS.entries()) {
+    const dir = temporary();
+    try {
+      let expected: unknown;
+      {
+        await using redstart = await startRedstart({ dir, args });
+        const client = await redstart.connect();
+        await fill(client, corpus(new Seeded(i + 11)));
+        expected = await state(client);
+        await client.ok("SAVE");
+      }
+      const check = spawnSync("redis-check-rdb", [join(dir, "dump.rdb")], { encoding: "utf8" });
+      assert(check.stdout.includes("RDB looks OK"), check.stdout);
+      await using redis = await startRedis({ dir, args: [...args, "--sanitize-dump-payload", "yes"] });
+      assertEquals(await state(await redis.connect()), expected);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  }
+});
+
+test("every payload of DUMP is restored by the other server", async () => {
+  if (!hasRedis()) return;
+  await using redis = await startRedis({ args: ["--sanitize-dump-payload", "yes"] });
+  await using redstart = await startRedstart();
+  const clients = [await redis.connect(), await redstart.connect()];
+  const commands = corpus(new Seeded(21));
+  for (const client of clients) await fill(client, commands);
+  for (const [from, to] of [[0, 1], [1, 0]]) {
+    for (const key of await clients[from].ok("KEYS", "*") as string[]) {
+      const payload = await clients[from].ok("DUMP", key) as string;
+      const deadline = Math.max(0, Number(await clients[from].ok("PEXPIRETIME", key)));
+      await clients[to].ok("RESTORE", "restored", deadline, payload, "REPLACE", "ABSTTL");
+      const digest = await clients[from].ok("DEBUG", "DIGEST-VALUE", key);
+      assertEquals(await clients[to].ok("DEBUG", "DIGEST-VALUE", "restored"), digest, key);
+      const encoding = await clients[from].ok("OBJECT", "ENCODING", key);
+      assertEquals(await clients[to].ok("OBJECT", "ENCODING", "restored"), encoding, key);
+    }
+    await clients[to].ok("DEL", "restored");
+  }
+});
+
+const HOUR = 3_600_000;
+const LATER = BigInt(Date.UTC(2100, 0, 1));
+
+test("files of all versions of the format", async () => {
+  if (!hasRedis()) return;
+  for (const version of [1, 2, 4, 5, 6, 7, 8, 9, 10]) {
+    const dir = temporary();
+    try {
+      writeFileSync(join(dir, "dump.rdb"), oldFile(version));
+      await using redis = await startRedis({ dir });
+      await using redstart = await startRedstart({ dir });
+      assertEquals(await state(await redstart.connect()), await state(await redis.connect()), `version ${version}`);
+      assert(
+        redstart.output().includes(`keys expired: ${version >= 3 ? 2 : 1}, empty keys skipped: 7.`),
+        redstart.output(),
+      );
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  }
+});
+
+test("clocks and counters of keys are taken over where the policy has a use for them", async () => {
+  for (const [policy, command] of [["allkeys-lru", "IDLETIME"], ["allkeys-lfu", "FREQ"]]) {
+    const server = new InProcess();
+    server.run("CONFIG", "SET", "maxmemory-policy", policy);
+    await load(server, oldFile());
+    assertEquals(
+      server.run("OBJECT", command, command === "FREQ" ? "frequency" : "idle"),
+      command === "FREQ" ? ":55\r\n" : ":100\r\n",
+    );
+  }
+});
+
+test("a deadline that has passed, and one at the end of time", async () => {
+  const server = new InProcess();
+  const rdb = new RdbBytes(10).select(0);
+  rdb.raw(252, u64(BigInt(server.now - 1))).key(0, "just gone").string("v");
+  rdb.raw(252, u64(BigInt(server.now + HOUR))).key(0, "alive").string("v");
+  rdb.raw(252, u64(2n ** 63n - 1n)).key(0, "for ever").string("v");
+  // -1 is how the loader says "none".
+  rdb.raw(252, u64(2n ** 64n - 1n)).key(0, "none").string("v");
+  rdb.raw(252, u64(2n ** 63n)).key(0, "long gone").string("v");
+  await load(server, rdb.finish());
+  assertEquals(server.run("PTTL", "alive"), `:${HOUR}\r\n`);
+  assertEquals(server.run("PEXPIRETIME", "for ever"), ":9223372036854775807\r\n");
+  assertEquals(server.run("TTL", "none"), ":-1\r\n");
+  assertEquals(server.run("DBSIZE"), ":3\r\n");
+});
+
+test("a file that cannot be loaded is refused with the reason", async () => {
+  const refusals: [string, Uint8Array | RdbBytes, RegExp][] = [
+    ["nothing", latin1(""), /offset 0/],
+    ["wrong magic", new RdbBytes(10, "RADIS"), /^Wrong signature trying to load DB from file$/],
+    ["version 0", new RdbBytes(0), /^Can't handle RDB format version 0$/],
+    ["newer version", new RdbBytes(11), /^Can't handle RDB format version 11$/],
+    ["version that is no number", latin1("REDISnope\xff"), /^Can't handle RDB format version 0$/],
+    ["hexadecimal version", latin1("REDIS0x1\xff"), /^Can't handle RDB format version 0$/],
+    ["unknown type", new RdbBytes(10).key(20, "k").string("v"), /Unknown RDB encoding type 20 at offset \d+/],
+    ["unknown type", new RdbBytes(10).raw(200, 0), /Unknown RDB encoding type 200 at offset \d+/],
+    [
+      "module",
+      new RdbBytes(10).key(7, "k").raw(0x81, moduleId("ReJSON-RL", 3)),
+      /The RDB file contains module data I can't load: no matching module type 'ReJSON-RL'/,
+    ],
+    ["old module", new RdbBytes(10).key(6, "k").raw(0x81, moduleId("ReJSON-RL", 3)), /module/],
+    [
+      "module header",
+      new RdbBytes(10).raw(247, 0x81, moduleId("scdtype00", 1)),
+      /The RDB file contains AUX module data I can't load: no matching module 'scdtype00'/,
+    ],
+    ["database", new RdbBytes(10).select(16), /configured to handle more than 16 databases/],
+    [
+      "key twice",
+      new RdbBytes(10).key(0, "k").string("1").key(0, "k").string("2"),
+      /duplicated key 'k' in DB 0 at offset \d+/,
+    ],
+    ["member twice", new RdbBytes(10).key(2, "k").count(2).string("a").string("a"), /repeated member at offset \d+/],
+    ["field twice", new RdbBytes(10).key(4, "k").count(2).string("a").string("1").string("a").string("2"), /repeated/],
+    ["score", new RdbBytes(10).key(3, "k").count(1).string("a").raw(253), /not a number at offset \d+/],
+    ["score", new RdbBytes(10).key(3, "k").count(1).string("a").raw(2, "x1"), /not a number at offset \d+/],
+    ["score", new RdbBytes(10).key(5, "k").count(1).string("a").raw(u64(0x7ff8000000000000n)), /not a number/],
+    ["length as a string", new RdbBytes(10).key(0, "k").raw(0xc4), /string expected at offset \d+/],
+    ["string as a length", new RdbBytes(10).key(1, "k").raw(0xc0, 1), /length expected at offset \d+/],
+    ["huge string", new RdbBytes(10).key(0, "k").raw(0x81, u64(2n ** 62n).reverse()), /cut short at offset \d+/],
+    ["huge count", new RdbBytes(10).key(2, "k").raw(0x81, u64(2n ** 62n).reverse()).string("a"), /at offset \d+/],
+    ["huge text", new RdbBytes(10).key(0, "k").raw(0xc3, 3, 0x80, 0x7f, 0xff, 0xff, 0xff, 0, "a", 0), /at offset \d+/],
+    ["zipmap", new RdbBytes(10).key(9, "k").string(zipmap([["a", "b"]]).subarray(0, 5)), /zipmap at offset \d+/],
+    ["zipmap", new RdbBytes(10).key(9, "k").string(zipmap([["a", "b"], ["a", "b"]])), /repeated/],
+    ["ziplist", new RdbBytes(10).key(13, "k").string(ziplist(["a", "b", "c"])), /without a value at offset \d+/],
+    ["ziplist", new RdbBytes(10).key(12, "k").string(ziplist(["a", "b"])), /not a number at offset \d+/],
+    ["ziplist", new RdbBytes(10).key(10, "k").string(ziplist(["a"]).fill(0, 4, 5)), /ziplist at offset \d+/],
+    ["intset", new RdbBytes(10).key(11, "k").string(intset([2, 1], 2)), /intset at offset \d+/],
+    ["intset", new RdbBytes(10).key(11, "k").string(intset([1, 1], 2)), /intset at offset \d+/],
+    ["listpack", new RdbBytes(10).key(16, "k").string(listpack(["a"])), /listpack of a hash at offset \d+/],
+    ["listpack", new RdbBytes(10).key(17, "k").string(listpack(["a", 2, "b", 1])), /out of order at offset \d+/],
+    [
+      "list node",
+      new RdbBytes(10).key(18, "k").count(1).count(3).string(listpack(["a"])),
+      /unknown kind at offset \d+/,
+    ],
+  ];
+  for (const [name, file, reason] of refusals) {
+    const message = await loadFailure(new InProcess(), file instanceof RdbBytes ? file.finish() : file);
+    assert(message !== null && reason.test(message), `${name}: ${message}`);
+  }
+});
+
+test("a wrong checksum is refused, none is not", async () => {
+  const file = new RdbBytes(10).key(0, "k").string("v").finish();
+  const damaged = file.slice();
+  damaged[13] ^= 1;
+  assert(
+    /^Wrong RDB checksum expected: \([0-9a-f]+\) but got \([0-9a-f]+\)\. Aborting now\.$/.test(
+      await loadFailure(new InProcess(), damaged) ?? "",
+    ),
+  );
+  const server = new InProcess();
+  await load(server, file.slice().fill(0, file.length - 8));
+  assertEquals(server.run("GET", "k"), "$1\r\nv\r\n");
+});
+
+test("a file that is cut off at any byte is refused, with an offset within it", async () => {
+  const rdb = new RdbBytes(10).aux("redis-ver", "7.0.15").select(0);
+  rdb.key(0, "a").string("value").key(0, "b").raw(0xc2, u32(5)).key(0, "c").raw(lzfString("compressed text"));
+  rdb.raw(252, u64(LATER)).key(1, "d").count(2).string("e").string("f").key(5, "z").count(1).string("m").raw(u64(0n));
+  rdb.key(13, "e").string(ziplist(["f", "v"])).key(18, "l").count(1).count(2).string(listpack(["a"])).select(3);
+  rdb.key(11, "i").string(intset([1, 2], 2)).raw(248).count(5).key(4, "h").count(1).string("f").string("v");
+  const whole = rdb.finish();
+  const server = new InProcess();
+  for (let length = 0; length < whole.length; length++) {
+    const message = await loadFailure(server, whole.subarray(0, length));
+    const offset = Number(/offset (\d+)/.exec(message ?? "")?.[1] ?? -1);
+    assert(offset >= 0 && offset <= length, `${length}: ${message}`);
+    server.run("FLUSHALL");
+  }
+  assertEquals(await loadFailure(server, whole), null);
+});
+
+test("a file in which a string lies across the ends of the reader's buffers", async () => {
+  const server = new InProcess();
+  const values = [1_048_570, 1_048_576, 3_000_000, 5].map((length, i) => String.fromCharCode(97 + i).repeat(length));
+  const rdb = new RdbBytes(10);
+  values.forEach((value, i) => rdb.key(0, `k${i}`).string(value));
+  await load(server, rdb.finish());
+  values.forEach((value, i) => assertEquals(server.run("GET", `k${i}`), `$${value.length}\r\n${value}\r\n`));
+});
+
+test("payloads of all versions are restored", () => {
+  const server = new InProcess();
+  const payloads: [Uint8Array, string[], string][] = [
+    [
+      concat(Uint8Array.of(9), latin1("\x0f"), zipmap([["field", "value"]])),
+      ["HGETALL", "k"],
+      "*2\r\n$5\r\nfield\r\n$5\r\nvalue\r\n",
+    ],
+    [concat(Uint8Array.of(1), latin1("\x02\x01a\xc0\x05")), ["LRANGE", "k", "0", "-1"], "*2\r\n$1\r\na\r\n$1\r\n5\r\n"],
+    [concat(Uint8Array.of(3), latin1("\x01\x01a\x032.5")), ["ZSCORE", "k", "a"], "$3\r\n2.5\r\n"],
+    [concat(Uint8Array.of(11, 10), intset([7], 2)), ["SMEMBERS", "k"], "*1\r\n$1\r\n7\r\n"],
+  ];
+  for (const [body, question, answer] of payloads) {
+    for (const version of [1, 6, 10]) {
+      assertEquals(server.run("RESTORE", "k", 0, sealPayload(body, version), "REPLACE"), "+OK\r\n");
+      assertEquals(server.run(...question), answer);
+    }
+    assertEquals(server.run("RESTORE", "k", 0, sealPayload(body, 11)), "-BUSYKEY Target key name already exists.\r\n");
+    assertEquals(
+      server.run("RESTORE", "n", 0, sealPayload(body, 11)),
+      "-ERR DUMP payload version or checksum are wrong\r\n",
+    );
+  }
+});
+
+/** A module type's id: nine letters of 6 bits, and a version of 10. */
+function moduleId(name: string, version: number): Uint8Array {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  let id = 0n;
+  for (const letter of name) id = (id << 6n) | BigInt(letters.indexOf(letter));
+  return u64((id << 10n) | BigInt(version)).reverse();
+}
