@@ -53,7 +53,7 @@ function saveInBackground(c: Client): void {
     schedule = true;
   }
   if (persistence.background === "rdb") return c.reply.error(IN_PROGRESS);
-  if (persistence.background !== "none" || persistence.snapshot !== null || c.engine.depth > 1) {
+  if (persistence.background !== "none" || c.engine.depth > 1) {
     if (!schedule && c.engine.depth === 1) return c.reply.error(OTHER_IN_PROGRESS);
     persistence.saveScheduled = true;
     return c.reply.simple("Background saving scheduled");
@@ -77,7 +77,7 @@ function rewriteInBackground(c: Client): void {
   const { persistence } = c.engine;
   const { aof } = persistence;
   if (aof.rewriting) return c.reply.error(REWRITING);
-  if (persistence.background !== "none" || persistence.snapshot !== null || c.engine.depth > 1) {
+  if (persistence.background !== "none" || c.engine.depth > 1) {
     aof.rewriteScheduled = true;
     aof.forgetFailures();
     return c.reply.simple("Background append only file rewriting scheduled");

@@ -43,8 +43,8 @@ function flushAll(c: Client): void {
   if (!flushOption(c)) return;
   const { config, keyspace, watches, blocking, persistence, propagation } = c.engine;
   for (const db of keyspace.databases) watches.emptied(db, null);
+  persistence.cancelSave();
   keyspace.dirty += keyspace.flushAll();
-  if (persistence.background === "rdb") persistence.cancelBackground();
   if (config.values.save.length > 0) persistence.save();
   for (const db of keyspace.databases) blocking.databaseChanged(db);
   c.engine.control.wakeBackground();

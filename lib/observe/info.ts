@@ -167,13 +167,13 @@ function memory(engine: Engine): Field[] {
 function persistence(engine: Engine): Field[] {
   const { keyspace, persistence: state } = engine;
   const { aof, loading, snapshot } = state;
-  const saving = state.background === "rdb";
+  const saving = state.background === "rdb" || state.background === "replicas";
   const since = (ms: number) => whole(keyspace.now / 1000) - whole(ms / 1000);
   const fields: Field[] = [
     ["loading", engine.deny & Deny.LOADING ? 1 : 0],
     ["async_loading", engine.deny & Deny.ASYNC_LOADING ? 1 : 0],
-    ["current_cow_peak", 0],
-    ["current_cow_size", 0],
+    ["current_cow_peak", snapshot?.preserved ?? 0],
+    ["current_cow_size", snapshot?.preserved ?? 0],
     ["current_cow_size_age", 0],
     ["current_fork_perc", snapshot === null ? "0.00" : ratio(snapshot.saved * 100, snapshot.total)],
     ["current_save_keys_processed", snapshot?.saved ?? 0],
@@ -185,7 +185,7 @@ function persistence(engine: Engine): Field[] {
     ["rdb_last_bgsave_time_sec", state.lastSaveDuration],
     ["rdb_current_bgsave_time_sec", saving ? since(state.backgroundStart) : -1],
     ["rdb_saves", state.saves],
-    ["rdb_last_cow_size", 0],
+    ["rdb_last_cow_size", state.lastPreserved],
     ["rdb_last_load_keys_expired", state.keysExpired],
     ["rdb_last_load_keys_loaded", state.keysLoaded],
     ["aof_enabled", aof.state === "off" ? 0 : 1],
@@ -197,7 +197,7 @@ function persistence(engine: Engine): Field[] {
     ["aof_rewrites", aof.rewrites],
     ["aof_rewrites_consecutive_failures", aof.consecutiveFailures],
     ["aof_last_write_status", aof.lastWriteOk ? "ok" : "err"],
-    ["aof_last_cow_size", 0],
+    ["aof_last_cow_size", aof.lastPreserved],
     ["module_fork_in_progress", 0],
     ["module_fork_last_cow_size", 0],
   ];
@@ -262,7 +262,7 @@ function stats(engine: Engine): Field[] {
     ["latest_fork_usec", 0],
     ["total_forks", 0],
     ["migrate_cached_sockets", engine.migrationLinks.count],
-    ["slave_expires_tracked_keys", 0],
+    ["slave_expires_tracked_keys", keyspace.ownDeadlines.size],
     ["active_defrag_hits", 0],
     ["active_defrag_misses", 0],
     ["active_defrag_key_hits", 0],
@@ -309,20 +309,20 @@ function replication(engine: Engine): Field[] {
   }
   let number = 0;
   for (const replica of replicas) {
-    const { ip, listeningPort, state: phase, confirmed, confirmedAt } = replica;
-    const lag = phase === "online" ? whole((engine.keyspace.now - confirmedAt) / 1000) : 0;
+    const { ip, listeningPort, shownState: phase, confirmed, heardAt } = replica;
+    const lag = phase === "online" ? whole(engine.keyspace.now / 1000) - whole(heardAt / 1000) : 0;
     const text = `ip=${ip},port=${listeningPort},state=${phase},offset=${confirmed},lag=${lag}`;
     fields.push([`slave${number++}`, text]);
   }
   fields.push(
-    ["master_failover_state", "no-failover"],
+    ["master_failover_state", state.failover.shownState],
     ["master_replid", state.id],
     ["master_replid2", state.secondId],
     ["master_repl_offset", stream.offset],
     ["second_repl_offset", state.secondOffset],
     ["repl_backlog_active", stream.active ? 1 : 0],
     ["repl_backlog_size", values.replBacklogSize],
-    ["repl_backlog_first_byte_offset", stream.active ? stream.first : 0],
+    ["repl_backlog_first_byte_offset", stream.active ? stream.first + 1 : 0],
     ["repl_backlog_histlen", stream.active ? stream.length : 0],
   );
   return fields;
@@ -343,7 +343,7 @@ function followed(engine: Engine, master: MasterLink): Field[] {
     ["slave_repl_offset", stream.offset],
   ];
   if (transfer) {
-    const { transferSize: total, transferRead: read } = master;
+    const total = Math.max(0, master.transfer?.total ?? 0), read = master.transfer?.received ?? 0;
     fields.push(
       ["master_sync_total_bytes", total],
       ["master_sync_read_bytes", read],

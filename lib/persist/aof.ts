@@ -36,7 +36,10 @@ const INITIAL = 64 * 1024;
 const KEEP = 1024 * 1024;
 /** Milliseconds between two tries of a write that fails. */
 const RETRY_AFTER = 1000;
-/** Failed automatic rewrites wait longer and longer, up to an hour (minutes). */
+/** Milliseconds between two lines of the log about writes that fail. */
+const COMPLAIN_AFTER = 30_000;
+/** After so many failures, automatic rewrites wait longer and longer, up to an hour (minutes). */
+const FAILURES_AT_ONCE = 3;
 const LONGEST_PAUSE = 60;
 
 export type AofState = "off" | "wait" | "on";
@@ -44,12 +47,16 @@ export type AofState = "off" | "wait" | "on";
 export class Aof implements PropagationListener {
   state: AofState = "off";
   manifest = new Manifest();
+  /** The manifest's name on disk certainly means this manifest, whatever crashes. */
+  #manifestIsDurable = true;
   /** Bytes of base and increments together, and how much that was after the last rewrite. */
   currentSize = 0;
   baseSize = 0;
   rewriteScheduled = false;
   rewriting = false;
   rewriteStart = 0;
+  /** Bytes of values that the last rewrite saved ahead of their turn. */
+  lastPreserved = 0;
   /** Seconds, -1 before the first. */
   lastRewriteDuration = -1;
   lastRewriteOk = true;
@@ -58,16 +65,23 @@ export class Aof implements PropagationListener {
   delayedSyncs = 0;
   /** Rewrites that failed since the last that did not. */
   consecutiveFailures = 0;
+  /** Not before then (ms since 1970), and how many minutes the next pause lasts at least. */
   #nextAutomatic = 0;
+  #pause = 0;
+  #sink: RdbFileSink | null = null;
   #file: File | null = null;
   #buf = new Uint8Array(INITIAL);
   #at = 0;
   #selected = -1;
   #lastTimestamp = 0;
   #unsynced = false;
+  /** A sync has failed and none has succeeded since. */
+  #syncIsSuspect = false;
   #syncing = false;
   #lastSync = 0;
   #lastTry = 0;
+  #lastComplaint = -Infinity;
+  #errorText = "";
   #holding = false;
   #size = 0;
 
@@ -132,8 +146,10 @@ export class Aof implements PropagationListener {
 
   endOfBatch(): void {
     if (this.#at === 0) return;
+    // While writes are refused there is nobody to acknowledge anything to, and the cron tries again.
+    if (!this.lastWriteOk) return;
     if (this.engine.config.values.appendfsync !== "always") {
-      if (this.lastWriteOk) this.#write();
+      this.#write();
       return;
     }
     // Everybody who is served before the event loop comes round shares the sync.
@@ -156,6 +172,8 @@ export class Aof implements PropagationListener {
     if (this.#at === 0) return true;
     this.#lastTry = this.engine.keyspace.now;
     const length = this.#at;
+    const { aofFlushSleep } = this.engine.debug;
+    if (aofFlushSleep > 0) this.engine.platform.clock.block(aofFlushSleep / 1000);
     try {
       this.#file.write(this.#buf, 0, length);
     } catch (error) {
@@ -167,24 +185,24 @@ export class Aof implements PropagationListener {
     this.#at = 0;
     this.#unsynced = true;
     if (this.#buf.length > KEEP) this.#buf = new Uint8Array(INITIAL);
-    if (!this.lastWriteOk) {
-      this.engine.log.warning("AOF write error looks solved, Redis can write again.");
-      this.lastWriteOk = true;
-      this.persistence.updateWriteError();
-    }
+    // A sync that failed is not forgotten because a write succeeds.
+    if (!this.lastWriteOk && !this.#syncIsSuspect) this.#recovered();
     return true;
   }
 
   #writeFailed(error: PlatformError & { written?: number }): void {
-    const { log } = this.engine;
     const written = error.written ?? 0;
-    if (written === 0) log.warning(`Error writing to the AOF file: ${error.message}`);
+    if (written === 0) this.#failed(`Error writing to the AOF file: ${error.message}`, error);
     else {
-      log.warning(`Short write while writing to the AOF file: (nwritten=${written}, expected=${this.#at})`);
+      this.#failed(`Short write while writing to the AOF file: (nwritten=${written}, expected=${this.#at})`, error);
       try {
         this.#file!.truncate(this.#size);
       } catch (failure) {
-        log.warning(`Could not remove short write from the append-only file. ${(failure as PlatformError).message}`);
+        this.engine.log.warning(
+          `Could not remove short write from the append-only file.  Redis may refuse to load the AOF the next time it starts.  ftruncate: ${
+            (failure as PlatformError).message
+          }`,
+        );
         // What is in the file must not be written again.
         this.#buf.copyWithin(0, written, this.#at);
         this.#at -= written;
@@ -192,12 +210,25 @@ export class Aof implements PropagationListener {
         this.currentSize += written;
       }
     }
-    this.#markFailed();
   }
 
-  #markFailed(): void {
+  /** Writes are refused from now on. */
+  #failed(message: string, { message: reason }: PlatformError): void {
+    const { log, keyspace } = this.engine;
+    if (keyspace.now - this.#lastComplaint >= COMPLAIN_AFTER) {
+      this.#lastComplaint = keyspace.now;
+      log.warning(message);
+    }
+    this.#errorText = reason;
     this.lastWriteOk = false;
     this.persistence.updateWriteError();
+  }
+
+  /** A failed sync may have thrown away what it could not write, and the next one succeeds all the same. */
+  #syncFailed(error: PlatformError): void {
+    this.#unsynced = true;
+    this.#syncIsSuspect = true;
+    this.#failed(`Can't persist AOF for fsync error: ${error.message}`, error);
   }
 
   #syncNow(): boolean {
@@ -205,8 +236,7 @@ export class Aof implements PropagationListener {
     try {
       this.#file.dataSync();
     } catch (error) {
-      this.engine.log.warning(`Can't persist AOF for fsync error: ${(error as PlatformError).message}`);
-      this.#markFailed();
+      this.#syncFailed(error as PlatformError);
       return false;
     }
     this.#unsynced = false;
@@ -224,11 +254,7 @@ export class Aof implements PropagationListener {
       await file.dataSyncAsync();
     } catch (error) {
       // A file that was replaced meanwhile has been synced before it was closed.
-      if (file === this.#file) {
-        this.engine.log.warning(`Can't persist AOF for fsync error: ${(error as PlatformError).message}`);
-        this.#unsynced = true;
-        this.#markFailed();
-      }
+      if (file === this.#file) this.#syncFailed(error as PlatformError);
     }
     this.#syncing = false;
   }
@@ -236,7 +262,7 @@ export class Aof implements PropagationListener {
   /** Why writes are refused, or null. */
   get writeError(): ErrorReply | null {
     if (this.state === "off" || this.lastWriteOk) return null;
-    return errorReply("MISCONF Errors writing to the AOF file: No space left on device");
+    return errorReply(`MISCONF Errors writing to the AOF file: ${this.#errorText}`);
   }
 
   /** Called by the cron. */
@@ -247,8 +273,7 @@ export class Aof implements PropagationListener {
     if (this.state !== "off") {
       if (!this.lastWriteOk && now - this.#lastTry >= RETRY_AFTER) {
         this.#lastTry = now;
-        if (this.#at === 0 && this.#syncNow()) this.#recovered();
-        else this.#write();
+        if (this.#write() && this.#syncNow() && !this.lastWriteOk) this.#recovered();
       } else if (this.#at > 0 && !this.#holding) this.#write();
       const busy = values.noAppendfsyncOnRewrite && (this.rewriting || this.persistence.background === "rdb");
       if (values.appendfsync === "everysec" && this.#unsynced && !busy && now - this.#lastSync >= 1000) {
@@ -256,9 +281,9 @@ export class Aof implements PropagationListener {
         else if (this.#file !== null) void this.#syncSoon();
       }
     }
-    if (this.persistence.background !== "none" || this.persistence.snapshot !== null) return;
+    if (this.persistence.background !== "none" || this.persistence.loading !== null) return;
     if (this.rewriteScheduled) {
-      if (now >= this.#nextAutomatic) this.startRewrite();
+      if (now >= this.#nextAutomatic && !this.startRewrite()) this.#nextAutomatic = now + RETRY_AFTER;
       return;
     }
     if (this.state !== "on" || values.autoAofRewritePercentage === 0) return;
@@ -267,12 +292,16 @@ export class Aof implements PropagationListener {
     const growth = Math.floor(this.currentSize * 100 / base) - 100;
     if (growth < values.autoAofRewritePercentage) return;
     engine.log.notice(`Starting automatic rewriting of AOF on ${growth}% growth`);
-    this.startRewrite();
+    if (!this.startRewrite()) this.#nextAutomatic = now + RETRY_AFTER;
   }
 
   #recovered(): void {
     this.engine.log.warning("AOF write error looks solved, Redis can write again.");
     this.lastWriteOk = true;
+    this.#lastComplaint = -Infinity;
+    // What the failed sync has lost is still in memory: a new base has all of it.
+    if (this.#syncIsSuspect) this.rewriteScheduled = true;
+    this.#syncIsSuspect = false;
     this.persistence.updateWriteError();
   }
 
@@ -286,21 +315,28 @@ export class Aof implements PropagationListener {
 
   /** CONFIG SET appendonly yes; false when it cannot begin. */
   switchOn(): boolean {
-    const { engine } = this;
+    const { engine, persistence } = this;
+    const { log } = engine;
     this.state = "wait";
-    this.lastWriteOk = true;
     engine.propagation.listen(this);
-    if (this.persistence.background !== "none" || this.persistence.snapshot !== null || engine.depth > 1) {
+    const isBusy = persistence.background !== "none" && !this.rewriting;
+    if (isBusy || engine.depth > 1) {
       this.rewriteScheduled = true;
-      engine.log.warning(
-        engine.depth > 1
-          ? "AOF was enabled during a transaction. An AOF background was scheduled to start when possible."
-          : "AOF was enabled but there is already another background operation. An AOF background was scheduled to start when possible.",
+      log.warning(
+        isBusy
+          ? "AOF was enabled but there is already another background operation. An AOF background was scheduled to start when possible."
+          : "AOF was enabled during a transaction. An AOF background was scheduled to start when possible.",
       );
       return true;
     }
+    if (this.rewriting) {
+      log.warning(
+        "AOF was enabled but there is already an AOF rewriting in background. Stopping background AOF and starting a rewrite now.",
+      );
+      this.cancelRewrite();
+    }
     if (this.startRewrite()) return true;
-    engine.log.warning(
+    log.warning(
       "Redis needs to enable the AOF but can't trigger a background AOF rewrite operation. Check the above logs for more info about the error.",
     );
     this.switchOff();
@@ -310,15 +346,23 @@ export class Aof implements PropagationListener {
   switchOff(): void {
     if (this.state === "off") return;
     this.engine.propagation.unlisten(this);
-    if (this.lastWriteOk) this.flushAll();
+    this.flushAll();
     this.#closeFile();
+    if (this.state === "wait") this.#removeTemporaryIncrement();
     this.state = "off";
     this.#selected = -1;
     this.#at = 0;
     this.rewriteScheduled = false;
-    if (this.rewriting) this.persistence.cancelBackground();
+    this.#syncIsSuspect = false;
+    this.cancelRewrite();
     this.lastWriteOk = true;
     this.persistence.updateWriteError();
+  }
+
+  #removeTemporaryIncrement(): void {
+    const { files } = this.engine.platform;
+    const path = this.path(this.#temporaryIncrement);
+    if (files.stat(path) !== null) files.remove(path);
   }
 
   #closeFile(): void {
@@ -366,9 +410,9 @@ export class Aof implements PropagationListener {
     return this.engine.platform.files.stat(this.path(name))?.size ?? 0;
   }
 
-  /** Makes a manifest the valid one, durably. Throws a PlatformError. */
+  /** Makes a manifest the valid one. Throws a PlatformError; the old one is valid then. */
   saveManifest(manifest: Manifest): void {
-    const { files } = this.engine.platform;
+    const { platform: { files }, log, config } = this.engine;
     const temporary = this.path(`temp-${this.#manifestName}`);
     const file = files.open(temporary, "w", 0o644);
     try {
@@ -378,8 +422,14 @@ export class Aof implements PropagationListener {
       file.close();
     }
     files.rename(temporary, this.path(this.#manifestName));
-    files.syncDirectory(this.path());
     this.manifest = manifest;
+    try {
+      files.syncDirectory(this.path());
+      this.#manifestIsDurable = true;
+    } catch (error) {
+      this.#manifestIsDurable = false;
+      log.warning(`Fail to fsync AOF directory ${config.values.appenddirname}: ${(error as PlatformError).message}.`);
+    }
   }
 
   makeDirectory(): void {
@@ -401,13 +451,23 @@ export class Aof implements PropagationListener {
   startRewrite(): boolean {
     const { engine, persistence } = this;
     const { process } = engine.platform;
-    const { values } = engine.config;
+    const { aofUseRdbPreamble, appenddirname, appendfsync } = engine.config.values;
     this.#selected = -1;
     let sink: RdbFileSink;
     try {
       this.makeDirectory();
+    } catch (error) {
+      engine.log.warning(
+        `Can't open or create append-only dir ${appenddirname}: ${(error as PlatformError).message}`,
+      );
+      this.lastRewriteOk = false;
+      return false;
+    }
+    try {
       if (this.state !== "off") {
-        if (!this.#write() && this.state === "on") throw new Error("the AOF cannot be written");
+        // What is acknowledged from now on does not wait for the old file any more.
+        const flushed = this.#write() && (appendfsync !== "always" || this.#syncNow());
+        if (!flushed && this.state === "on") throw new Error(this.#errorText);
         this.#beginIncrement();
       }
       sink = new RdbFileSink(engine, this.#temporaryBase, false);
@@ -420,10 +480,10 @@ export class Aof implements PropagationListener {
     this.rewriteScheduled = false;
     this.rewriting = true;
     this.rewriteStart = engine.platform.clock.now();
+    this.#sink = sink;
     engine.log.notice(`Background append only file rewriting started by pid ${process.id}`);
-    const done = () => void this.#finishRewrite(sink, values.aofUseRdbPreamble);
-    const format = values.aofUseRdbPreamble ? persistence.rdbFormat("aof") : new CommandFormat();
-    persistence.begin("aof", [sink], format, done);
+    const format = aofUseRdbPreamble ? persistence.rdbFormat("aof") : new CommandFormat();
+    persistence.begin("aof", [sink], format, () => void this.#finishRewrite(sink, aofUseRdbPreamble));
     return true;
   }
 
@@ -435,70 +495,113 @@ export class Aof implements PropagationListener {
       manifest = this.manifest.copy();
       name = manifest.addIncrement(engine.config.values.appendfilename);
     }
-    const old = this.#file;
-    this.#open(name, "w");
-    if (manifest !== null) this.saveManifest(manifest);
+    const file = engine.platform.files.open(this.path(name), "w", 0o644);
+    try {
+      if (manifest !== null) this.saveManifest(manifest);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
     engine.log.notice(`Creating AOF incr file ${name} on background rewrite`);
+    const old = this.#file;
+    this.#file = file;
+    this.#size = 0;
+    this.#unsynced = false;
     if (old === null) return;
     old.dataSyncAsync().catch((error: PlatformError) => {
-      engine.log.warning(`Fail to fsync the AOF file: ${error.message}`);
+      if (this.state !== "off") this.#syncFailed(error);
     }).finally(() => old.close());
   }
 
   async #finishRewrite(sink: RdbFileSink, isRdb: boolean): Promise<void> {
     const { engine, persistence } = this;
-    const { files } = engine.platform;
-    const { appendfilename } = engine.config.values;
+    const { log } = engine;
+    let failure: string | null = null;
     try {
       await sink.finish();
-      // Given up meanwhile.
-      if (!this.rewriting) return sink.remove();
-      persistence.background = "none";
-      engine.log.notice("Background AOF rewrite terminated with success");
-      const manifest = this.manifest.copy();
-      const base = manifest.addBase(appendfilename, isRdb);
-      files.rename(this.#temporaryBase, this.path(base));
-      engine.log.notice(
-        `Successfully renamed the temporary AOF base file temp-rewriteaof-bg-${engine.platform.process.id}.aof into ${base}`,
-      );
-      if (this.state === "wait") {
-        manifest.retireIncrements(false);
-        const increment = manifest.addIncrement(appendfilename);
-        files.rename(this.path(this.#temporaryIncrement), this.path(increment));
-        engine.log.notice(
-          `Successfully renamed the temporary AOF incr file ${this.#temporaryIncrement} into ${increment}`,
-        );
-      } else manifest.retireIncrements(this.state === "on");
-      this.saveManifest(manifest);
-      this.#deleteHistory();
-      if (this.state !== "off") {
-        this.currentSize = this.fileSize(base) + this.#size;
-        this.baseSize = this.currentSize;
-        this.state = "on";
-      }
-      this.lastRewriteOk = true;
-      this.consecutiveFailures = 0;
-      this.#nextAutomatic = 0;
-      engine.log.notice("Background AOF rewrite finished successfully");
-      this.#endRewrite();
     } catch (error) {
-      persistence.background = "none";
-      engine.log.warning(`Background AOF rewrite terminated with error: ${(error as Error).message}`);
-      this.rewriteFailed();
+      failure = `Background AOF rewrite terminated with error: ${(error as PlatformError).message}`;
     }
+    if (this.#sink !== sink) return;
+    this.#sink = null;
+    persistence.background = "none";
+    if (failure === null) {
+      log.notice("Background AOF rewrite terminated with success");
+      failure = this.#install(isRdb);
+    }
+    if (failure === null) {
+      this.lastRewriteOk = true;
+      this.forgetFailures();
+      log.notice("Background AOF rewrite finished successfully");
+    } else {
+      log.warning(failure);
+      this.#rewriteFailed();
+    }
+    this.#endRewrite();
   }
 
-  /** The rewrite that is under way has come to nothing. */
-  rewriteFailed(): void {
-    this.lastRewriteOk = false;
-    this.consecutiveFailures++;
-    // Up to three tries at once, then pauses that double.
-    if (this.consecutiveFailures > 3) {
-      const minutes = Math.min(LONGEST_PAUSE, 2 ** (this.consecutiveFailures - 4));
-      this.#nextAutomatic = this.engine.keyspace.now + minutes * 60_000;
+  /** The finished base takes its place in the manifest. Returns what could not be done, or null; all is as before then. */
+  #install(isRdb: boolean): string | null {
+    const { engine } = this;
+    const { files } = engine.platform;
+    const { appendfilename } = engine.config.values;
+    const manifest = this.manifest.copy();
+    const base = manifest.addBase(appendfilename, isRdb);
+    const temporary = this.#temporaryBase.slice(this.#temporaryBase.lastIndexOf("/") + 1);
+    const made: string[] = [];
+    let step = "";
+    const move = (what: string, from: string, shown: string, to: string) => {
+      step = `Error trying to rename the temporary AOF ${what} file ${shown} into ${to}`;
+      files.rename(from, this.path(to));
+      made.push(this.path(to));
+      engine.log.notice(`Successfully renamed the temporary AOF ${what} file ${shown} into ${to}`);
+    };
+    try {
+      move("base", this.#temporaryBase, temporary, base);
+      if (this.state === "wait") {
+        const increment = this.#temporaryIncrement;
+        manifest.retireIncrements(false);
+        move("incr", this.path(increment), increment, manifest.addIncrement(appendfilename));
+      } else manifest.retireIncrements(this.state === "on");
+      step = "Error trying to write the AOF manifest";
+      this.saveManifest(manifest);
+    } catch (error) {
+      for (const path of [...made, this.#temporaryBase]) if (files.stat(path) !== null) files.remove(path);
+      return `${step}: ${(error as PlatformError).message}`;
     }
+    if (this.state !== "off") {
+      this.currentSize = this.fileSize(base) + this.#size;
+      this.baseSize = this.currentSize;
+      this.state = "on";
+    }
+    this.deleteHistory();
+    return null;
+  }
+
+  /** Gives up a rewrite that is under way; its file never gets a name. */
+  cancelRewrite(): void {
+    const sink = this.#sink;
+    if (sink === null) return;
+    this.engine.log.notice(`Killing AOF child: ${this.engine.platform.process.id}`);
+    this.#sink = null;
+    sink.discard();
+    this.persistence.background = "none";
+    this.persistence.snapshot?.abandon();
     if (this.state === "wait") this.rewriteScheduled = true;
     this.#endRewrite();
+  }
+
+  #rewriteFailed(): void {
+    const { log, keyspace } = this.engine;
+    this.lastRewriteOk = false;
+    this.consecutiveFailures++;
+    if (this.state === "wait") this.rewriteScheduled = true;
+    if (this.consecutiveFailures < FAILURES_AT_ONCE) return;
+    this.#pause = Math.min(LONGEST_PAUSE, Math.max(1, this.#pause * 2));
+    this.#nextAutomatic = keyspace.now + this.#pause * 60_000;
+    log.warning(
+      `Background AOF rewrite has repeatedly failed and triggered the limit, will retry in ${this.#pause} minutes`,
+    );
   }
 
   #endRewrite(): void {
@@ -506,21 +609,29 @@ export class Aof implements PropagationListener {
     this.lastRewriteDuration = Math.floor((this.engine.platform.clock.now() - this.rewriteStart) / 1000);
   }
 
-  #deleteHistory(): void {
+  /** Deletes what a newer base has replaced. */
+  deleteHistory(): void {
     const { manifest, engine } = this;
     if (manifest.history.length === 0 || engine.config.values.aofDisableAutoGc) return;
+    // A crash could bring the old manifest back, and what it names must be there.
+    if (!this.#manifestIsDurable) return;
     for (const { name } of manifest.history) {
       engine.log.notice(`Removing the history file ${name} in the background`);
       engine.platform.files.removeAsync(this.path(name)).catch(() => {});
     }
     const kept = manifest.copy();
     kept.history = [];
-    this.saveManifest(kept);
+    try {
+      this.saveManifest(kept);
+    } catch (error) {
+      engine.log.warning(`Error trying to write the AOF manifest: ${(error as PlatformError).message}`);
+    }
   }
 
   /** BGREWRITEAOF resets what failures have put off. */
   forgetFailures(): void {
     this.consecutiveFailures = 0;
     this.#nextAutomatic = 0;
+    this.#pause = 0;
   }
 }

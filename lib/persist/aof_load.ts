@@ -37,9 +37,11 @@ const NO_LINK: Link = {
   memory: 0,
   onDrained: null,
   send() {},
+  sendNow() {},
   sendGathered() {},
   flush() {},
   resume() {},
+  setNoDelay() {},
   closeAfterReply() {},
   close() {},
 };
@@ -90,7 +92,8 @@ export async function loadAof(engine: Engine, persistence: Persistence): Promise
   engine.log.notice(`DB loaded from append only file: ${seconds.toFixed(3)} seconds`);
 }
 
-function readManifest(engine: Engine, persistence: Persistence): Manifest {
+/** The manifest on disk, an empty one without a file. Throws an Error whose message is the last thing to be logged. */
+export function readManifest(engine: Engine, persistence: Persistence): Manifest {
   const { files } = engine.platform;
   const path = persistence.aof.manifestPath;
   if (files.stat(path) === null) return new Manifest();

@@ -15,12 +15,15 @@ import { MISCONF_RDB } from "../resp/errors.ts";
 import { CorruptData } from "./rdb_reader.ts";
 import { LoadError, type LoadOptions, loadRdb, RdbFileSink } from "./rdb_file.ts";
 import { Aof } from "./aof.ts";
-import { loadAof } from "./aof_load.ts";
+import { loadAof, readManifest } from "./aof_load.ts";
+import { FileSource, type RdbSource } from "./rdb_source.ts";
 import { RdbFormat, type RdbOptions } from "./rdb_format.ts";
-import { Snapshot, type SnapshotFormat, type SnapshotSink } from "./snapshot.ts";
+import { Snapshot, type SnapshotFormat, type SnapshotSink, writeAll } from "./snapshot.ts";
 
 /** Milliseconds between two tries of a save that fails. */
 const RETRY_AFTER = 5000;
+/** The length of a slice of a snapshot while nobody is served, in milliseconds. */
+const LAST_SLICE = 20;
 
 export type Background = "none" | "rdb" | "aof" | "replicas";
 
@@ -38,6 +41,8 @@ export class Persistence {
   /** Seconds, -1 before the first. */
   lastSaveDuration = -1;
   saves = 0;
+  /** Bytes of values that the last save wrote ahead of their turn. */
+  lastPreserved = 0;
   background: Background = "none";
   /** Milliseconds since 1970 at which `background` began. */
   backgroundStart = 0;
@@ -65,16 +70,21 @@ export class Persistence {
 
   /** Absolute path of a file in `dir`. */
   path(name: string): string {
-    const dir = this.engine.config.get(["dir"])[0][1];
-    return hostPath(`${dir}/${name}`);
+    return hostPath(`${this.#directory}/${name}`);
+  }
+
+  get #directory(): string {
+    return this.engine.config.get(["dir"])[0][1];
   }
 
   get #target(): string {
     return this.path(this.engine.config.values.dbfilename);
   }
 
-  get #temporary(): string {
-    return this.path(`temp-${this.engine.platform.process.id}.rdb`);
+  /** Name of the file that is written before it takes the place of the old one; SAVE can come in the middle of BGSAVE. */
+  #temporary(inBackground: boolean): string {
+    const { id } = this.engine.platform.process;
+    return inBackground ? `temp-${id}-bg.rdb` : `temp-${id}.rdb`;
   }
 
   // ---- Saving ------------------------------------------------------------------------------------------------------------------
@@ -88,17 +98,16 @@ export class Persistence {
 
   /** SAVE: everything at once, nobody is served meanwhile. False when it failed, which has been logged. */
   save(): boolean {
-    this.cancelBackground();
     const { engine } = this;
-    const dirty = engine.keyspace.dirty;
+    const { dirty } = engine.keyspace;
+    const name = this.#temporary(false);
     try {
-      this.#writeNow(this.#temporary, "rdb");
-      this.#install();
+      this.#writeNow(this.path(name), "rdb");
     } catch (error) {
       engine.log.warning(`Write error saving DB on disk: ${(error as PlatformError).message}`);
       return false;
     }
-    engine.log.notice("DB saved on disk");
+    if (!this.#install(name)) return false;
     this.#succeeded(dirty);
     return true;
   }
@@ -114,10 +123,10 @@ export class Persistence {
     try {
       sink = new RdbFileSink(this.engine, path, true);
     } catch (error) {
-      this.#logOpenFailure(error as PlatformError);
+      this.#logOpenFailure(path.slice(path.lastIndexOf("/") + 1), error as PlatformError);
       throw error;
     }
-    new Snapshot(this.engine, [sink], this.rdbFormat(purpose), () => {}).finish();
+    writeAll(this.engine, sink, this.rdbFormat(purpose));
     sink.finishNow();
   }
 
@@ -127,20 +136,36 @@ export class Persistence {
   startSave(onSaved: (saved: boolean) => void = () => {}): boolean {
     const { engine } = this;
     this.saveScheduled = false;
-    this.#onSaved = onSaved;
     this.#lastTry = engine.keyspace.now;
-    this.#dirtyAtStart = engine.keyspace.dirty;
+    if (this.#begin(true, onSaved)) return true;
+    this.#failed();
+    return false;
+  }
+
+  /**
+   * The save before the end, while nobody is served: in slices all the same, so that a signal can interrupt it. Tells the outcome,
+   * which has been logged.
+   */
+  saveBeforeEnd(onSaved: (saved: boolean) => void): void {
+    if (!this.#begin(false, onSaved)) onSaved(false);
+  }
+
+  #begin(inBackground: boolean, onSaved: (saved: boolean) => void): boolean {
+    const { engine } = this;
+    const name = this.#temporary(inBackground);
     let sink: RdbFileSink;
     try {
-      sink = new RdbFileSink(engine, this.#temporary, false);
+      sink = new RdbFileSink(engine, this.path(name), false);
     } catch (error) {
-      this.#logOpenFailure(error as PlatformError);
-      this.#failed();
+      this.#logOpenFailure(name, error as PlatformError);
       return false;
     }
+    this.#onSaved = onSaved;
+    this.#dirtyAtStart = engine.keyspace.dirty;
     this.#sink = sink;
-    engine.log.notice(`Background saving started by pid ${engine.platform.process.id}`);
-    this.begin("rdb", [sink], this.rdbFormat("rdb"), () => void this.#finishSave(sink));
+    if (inBackground) engine.log.notice(`Background saving started by pid ${engine.platform.process.id}`);
+    const finish = () => void this.#finishSave(sink, inBackground);
+    this.begin("rdb", [sink], this.rdbFormat("rdb"), finish, inBackground ? undefined : LAST_SLICE);
     return true;
   }
 
@@ -150,49 +175,65 @@ export class Persistence {
     sinks: readonly SnapshotSink[],
     format: SnapshotFormat,
     onEnd: () => void,
+    slice?: number,
   ): Snapshot {
+    // One that was given up may still be on its way.
+    this.snapshot?.settle();
     this.background = background;
     this.backgroundStart = this.engine.platform.clock.now();
-    const snapshot = new Snapshot(this.engine, sinks, format, () => {
+    const snapshot: Snapshot = new Snapshot(this.engine, sinks, format, () => {
       this.snapshot = null;
-      onEnd();
-    });
+      if (background === "rdb") this.lastPreserved = snapshot.preserved;
+      if (background === "aof") this.aof.lastPreserved = snapshot.preserved;
+      if (!snapshot.abandoned) onEnd();
+    }, slice);
     this.snapshot = snapshot;
     for (const sink of sinks) sink.onRoom = () => snapshot.go();
     snapshot.go();
     return snapshot;
   }
 
-  async #finishSave(sink: RdbFileSink): Promise<void> {
-    const { engine } = this;
+  async #finishSave(sink: RdbFileSink, inBackground: boolean): Promise<void> {
+    const { log, platform } = this.engine;
+    let saved = false;
     try {
       await sink.finish();
-      if (this.#sink !== sink) return sink.remove();
-      this.#install();
+      if (this.#sink !== sink) return;
+      saved = this.#install(this.#temporary(inBackground));
     } catch (error) {
       if (this.#sink !== sink) return;
-      engine.log.warning(`Write error saving DB on disk: ${(error as PlatformError).message}`);
-      engine.log.warning("Background saving error");
-      this.#sink = null;
-      this.background = "none";
-      this.#failed();
-      this.#onSaved(false);
-      return;
+      log.warning(`Write error saving DB on disk: ${(error as PlatformError).message}`);
     }
     this.#sink = null;
     this.background = "none";
-    engine.log.notice("DB saved on disk");
-    this.lastSaveDuration = Math.floor((engine.platform.clock.now() - this.backgroundStart) / 1000);
-    engine.log.notice("Background saving terminated with success");
-    this.#succeeded(this.#dirtyAtStart);
-    this.#onSaved(true);
+    if (saved) {
+      this.lastSaveDuration = Math.floor((platform.clock.now() - this.backgroundStart) / 1000);
+      this.#succeeded(this.#dirtyAtStart);
+      if (inBackground) log.notice("Background saving terminated with success");
+    } else {
+      this.#failed();
+      if (inBackground) log.warning("Background saving error");
+    }
+    this.#onSaved(saved);
   }
 
-  /** The finished temporary file takes the name. */
-  #install(): void {
-    const { files } = this.engine.platform;
-    files.rename(this.#temporary, this.#target);
-    files.syncDirectory(this.path("."));
+  /** The finished temporary file takes the name. False when it cannot, which has been logged. */
+  #install(temporary: string): boolean {
+    const { platform: { files }, config, log } = this.engine;
+    try {
+      files.rename(this.path(temporary), this.#target);
+      files.syncDirectory(this.path("."));
+    } catch (error) {
+      const { message } = error as PlatformError;
+      const { dbfilename } = config.values;
+      log.warning(
+        `Error moving temp DB file ${temporary} on the final destination ${dbfilename} (in server root dir ${this.#directory}): ${message}`,
+      );
+      if (files.stat(this.path(temporary)) !== null) files.remove(this.path(temporary));
+      return false;
+    }
+    log.notice("DB saved on disk");
+    return true;
   }
 
   #succeeded(dirtySaved: number): void {
@@ -209,30 +250,28 @@ export class Persistence {
     this.updateWriteError();
   }
 
-  #logOpenFailure(error: PlatformError): void {
-    const dir = this.engine.config.get(["dir"])[0][1];
+  #logOpenFailure(name: string, error: PlatformError): void {
     this.engine.log.warning(
-      `Failed opening the temp RDB file temp-${this.engine.platform.process.id}.rdb (in server root dir ${dir}) for saving: ${error.message}`,
+      `Failed opening the temp RDB file ${name} (in server root dir ${this.#directory}) for saving: ${error.message}`,
     );
   }
 
-  /** Gives a snapshot up that is under way (FLUSHALL, SHUTDOWN, SAVE): its file never gets the name. */
+  /** Gives up what is under way: another data set comes. */
   cancelBackground(): void {
-    const { snapshot } = this;
-    if (this.background === "rdb") {
-      this.engine.log.notice("Background saving terminated by signal 10");
-      this.#sink = null;
-      this.background = "none";
-      this.#onSaved(false);
-    }
-    if (this.background === "aof") {
-      this.engine.log.warning("Background AOF rewrite terminated by signal 10");
-      this.background = "none";
-      this.aof.rewriteFailed();
-    }
-    if (snapshot === null) return;
-    snapshot.abandon();
-    snapshot.finish();
+    this.cancelSave();
+    this.aof.cancelRewrite();
+  }
+
+  /** Gives a save up that is under way (FLUSHALL, SHUTDOWN): its file never gets the name. */
+  cancelSave(): void {
+    const sink = this.#sink;
+    if (this.background !== "rdb" || sink === null) return;
+    this.engine.log.warning("Background saving terminated by signal 10");
+    this.#sink = null;
+    this.background = "none";
+    sink.discard();
+    this.snapshot?.abandon();
+    this.#onSaved(false);
   }
 
   /** Whether writes have to be refused because the last save failed. */
@@ -247,7 +286,7 @@ export class Persistence {
   /** Called by the cron: save points, and what was scheduled. */
   cron(): void {
     this.aof.cron();
-    if (this.background !== "none" || this.snapshot !== null || this.loading !== null) return;
+    if (this.background !== "none" || this.loading !== null) return;
     const { keyspace, config, log } = this.engine;
     const mayTry = this.lastSaveOk || keyspace.now - this.#lastTry > RETRY_AFTER;
     if (this.saveScheduled && mayTry) {
@@ -270,9 +309,12 @@ export class Persistence {
    */
   async load(): Promise<void> {
     const { engine } = this;
+    // Even an AOF that is off has its numbers, which go on when it is switched on.
+    this.aof.manifest = readManifest(engine, this);
     if (engine.config.values.appendonly) {
       await loadAof(engine, this);
       this.aof.openAtStart();
+      this.aof.deleteHistory();
       return;
     }
     const path = this.#target;
@@ -304,13 +346,23 @@ export class Persistence {
   }
 
   /** Loads the RDB part of an open file; returns the header's fields and where the part ended. */
-  async loadOpenFile(
-    file: File,
+  loadOpenFile(file: File, options: LoadOptions): Promise<{ aux: ReadonlyMap<string, string>; end: number }> {
+    return this.loadFrom(new FileSource(file, 0, file.size(), this.sums), options);
+  }
+
+  /** Whether checksums are looked at. */
+  get sums(): boolean {
+    return this.engine.config.values.rdbchecksum && !this.skipChecksum;
+  }
+
+  /** Loads RDB data from wherever; returns the header's fields and where the data ended. Rejects as `load` does. */
+  async loadFrom(
+    source: RdbSource,
     options: LoadOptions,
   ): Promise<{ aux: ReadonlyMap<string, string>; end: number }> {
     const { engine } = this;
     try {
-      const { info, end } = await loadRdb(engine, file, file.size(), options, this.progress());
+      const { info, end } = await loadRdb(engine, source, options, this.progress());
       this.#report(info.aux);
       this.functions = info.functions;
       this.keysLoaded = info.loaded;
@@ -360,15 +412,16 @@ export class Persistence {
     }
   }
 
-  beginLoading(totalBytes: number): void {
+  /** `aside`: the old data is there to be read while the new is loaded beside it. */
+  beginLoading(totalBytes: number, aside = false): void {
     this.loading = { startedAt: this.engine.platform.clock.now(), totalBytes, loadedBytes: 0 };
-    this.engine.deny |= Deny.LOADING;
+    this.engine.deny |= aside ? Deny.ASYNC_LOADING : Deny.LOADING;
     this.engine.updateExpiry();
   }
 
   endLoading(): void {
     this.loading = null;
-    this.engine.deny &= ~Deny.LOADING;
+    this.engine.deny &= ~(Deny.LOADING | Deny.ASYNC_LOADING);
     this.engine.updateExpiry();
   }
 }

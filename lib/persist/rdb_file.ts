@@ -9,21 +9,21 @@
  */
 
 import { latin1 } from "../bytes/ascii.ts";
-import { Crc64 } from "../bytes/crc64.ts";
 import { Args } from "../bytes/args.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { File, PlatformError } from "../platform/platform.ts";
-import { CorruptData, RdbReader } from "./rdb_reader.ts";
+import type { Database } from "../store/database.ts";
+import { CorruptData } from "./rdb_reader.ts";
+import type { RdbSource } from "./rdb_source.ts";
 import { Opcode, RDB_VERSION } from "./rdb_format.ts";
 import type { SnapshotSink } from "./snapshot.ts";
-import { LooseValue } from "./value_codec.ts";
+import { LooseValue, RdbType } from "./value_codec.ts";
 import { isValueType, readValue } from "./values.ts";
 
 /** Bytes under way to the disk before the snapshot waits. */
 const FULL = 4 * 1024 * 1024;
 /** With rdb-save-incremental-fsync, the file is synced each time so much was written, so that the last sync is short. */
 const SYNC_EVERY = 4 * 1024 * 1024;
-const READ_SIZE = 1024 * 1024;
 
 /** Where a snapshot goes to become a file. */
 export class RdbFileSink implements SnapshotSink {
@@ -37,6 +37,7 @@ export class RdbFileSink implements SnapshotSink {
   #unsynced = 0;
   #writing = false;
   #whenIdle: (() => void) | null = null;
+  #discarded = false;
   readonly #file: File;
 
   /** Throws a PlatformError when the file cannot be made. */
@@ -50,7 +51,7 @@ export class RdbFileSink implements SnapshotSink {
 
   write(buf: Uint8Array, length: number): void {
     this.size += length;
-    if (this.failure !== null) return;
+    if (this.failure !== null || this.#discarded) return;
     if (this.synchronous) {
       try {
         this.#file.write(buf, 0, length);
@@ -80,22 +81,36 @@ export class RdbFileSink implements SnapshotSink {
       } catch (error) {
         this.failure = error as PlatformError;
       }
+      if (this.#discarded) break;
       const wasFull = this.isFull;
       this.#underWay -= chunk.length;
       if (wasFull && !this.isFull) this.onRoom();
     }
     this.#writing = false;
+    if (this.#discarded) this.#file.close();
     this.#whenIdle?.();
   }
 
-  /** Waits for the writes, syncs and closes. Rejects with the first failure; the file is removed then. */
+  /** The file is not wanted any more: removes it, whatever is still under way. */
+  discard(): void {
+    this.#discarded = true;
+    this.#queue = [];
+    this.#underWay = 0;
+    this.remove();
+    if (!this.#writing) this.#file.close();
+  }
+
+  /** Waits for the writes, syncs and closes. Rejects with the first failure; the file is removed then. Resolves when discarded meanwhile. */
   async finish(): Promise<void> {
     if (this.#writing) await new Promise<void>((resolve) => this.#whenIdle = resolve);
+    if (this.#discarded) return;
+    this.#writing = true;
     try {
       if (this.failure === null) await this.#file.dataSyncAsync();
     } catch (error) {
       this.failure ??= error as PlatformError;
     }
+    this.#writing = false;
     this.#close();
   }
 
@@ -129,58 +144,6 @@ export class RdbFileSink implements SnapshotSink {
   }
 }
 
-/** The first `size` bytes of a file, or what arrives by other means, for `RdbReader`. */
-class FileReader extends RdbReader {
-  readonly #file: File;
-  #offset: number;
-  readonly #limit: number;
-  readonly #crc: Crc64 | null;
-  #summed = 0;
-
-  constructor(file: File, from: number, limit: number, checksum: boolean) {
-    super(new Uint8Array(READ_SIZE), 0, 0);
-    this.#file = file;
-    this.#offset = from;
-    this.#limit = limit;
-    this.#crc = checksum ? new Crc64() : null;
-  }
-
-  override get position(): number {
-    return this.#offset - (this.end - this.at);
-  }
-
-  override more(count: number): boolean {
-    this.#sum();
-    const left = this.end - this.at;
-    // The strings of a value that was read may still be in the old buffer, so it is not overwritten.
-    const buf = new Uint8Array(Math.max(READ_SIZE, count));
-    if (count > READ_SIZE && count > left + this.#limit - this.#offset) return false;
-    buf.set(this.buf.subarray(this.at, this.end));
-    const end = Math.min(buf.length, left + this.#limit - this.#offset);
-    const read = this.#file.read(buf, left, end, this.#offset);
-    this.buf = buf;
-    this.at = 0;
-    this.#summed = 0;
-    this.end = left + read;
-    this.#offset += read;
-    return this.end >= count;
-  }
-
-  #sum(): void {
-    this.#crc?.update(this.buf, this.#summed, this.at);
-    this.#summed = this.at;
-  }
-
-  /** Reads the trailer; null when it fits (or nothing is to be checked), else both sums for the message. */
-  checkTrailer(): { found: bigint; expected: bigint } | null {
-    this.#sum();
-    const found = BigInt.asUintN(64, this.int64());
-    if (this.#crc === null) return null;
-    const expected = BigInt.asUintN(64, this.#crc.value());
-    return found === 0n || found === expected ? null : { found, expected };
-  }
-}
-
 /** What a file says besides its keys. */
 export interface LoadedInfo {
   readonly aux: Map<string, string>;
@@ -195,147 +158,186 @@ export interface LoadOptions {
   readonly keepExpired: boolean;
   /** A key that is there already is replaced (DEBUG RELOAD NOFLUSH) instead of being an error. */
   readonly replace?: boolean;
-  /** The file may go on after the RDB part (an AOF with a preamble). */
-  readonly from?: number;
+  /** Where the keys go, instead of the server's databases. */
+  readonly databases?: readonly Database[];
 }
 
 /** Why a file could not be loaded; `message` says where. */
 export class LoadError extends Error {}
 
 /**
- * Loads RDB data from an open file into the engine's databases. `progress` is called between keys with the offset reached and may
- * return a promise to wait for. Returns the info and where the data ended. Throws LoadError, CorruptData or PlatformError.
+ * Loads RDB data into the engine's databases. `progress` is called between keys with the offset reached and may
+ * return a promise to wait for. Returns the info and where the data ended. Throws LoadError, CorruptData, PlatformError or SourceLost.
  */
 export async function loadRdb(
   engine: Engine,
-  file: File,
-  size: number,
+  source: RdbSource,
   options: LoadOptions,
   progress: (offset: number) => Promise<void> | null,
 ): Promise<{ info: LoadedInfo; end: number }> {
-  const { keyspace, config, log } = engine;
-  const reader = new FileReader(
-    file,
-    options.from ?? 0,
-    size,
-    config.values.rdbchecksum && !engine.persistence.skipChecksum,
-  );
-  const info: LoadedInfo = { aux: new Map(), functions: [], loaded: 0, expired: 0, emptySkipped: 0 };
-  reader.need(9);
-  reader.raw(9);
-  const magic = latin1(reader.bytes, reader.bytesOff, 9);
-  if (!magic.startsWith("REDIS")) throw new LoadError("Wrong signature trying to load DB from file");
-  const version = Number(magic.slice(5));
-  if (!(version >= 1 && version <= RDB_VERSION)) {
-    throw new LoadError(`Can't handle RDB format version ${magic.slice(5)}`);
+  const load = new RdbLoad(engine, source, options);
+  const steps = [() => load.header(), () => load.step(), () => load.trailer()];
+  for (const step of steps) {
+    for (;;) {
+      const waiting = progress(source.position);
+      if (waiting !== null) await waiting;
+      source.mark();
+      try {
+        if (!step()) break;
+      } catch (error) {
+        await source.refill(error);
+      }
+    }
   }
-  const value = new LooseValue();
-  const key = new Args();
-  let db = keyspace.databases[0];
-  let expireAt: bigint | null = null;
-  let idle = -1;
-  let frequency = -1;
-  for (;;) {
-    const waiting = progress(reader.position);
-    if (waiting !== null) await waiting;
-    const type = reader.byte();
-    if (type === Opcode.EOF) break;
+  return { info: load.info, end: source.position };
+}
+
+/** A data set being loaded. A step returns true when another one of its kind follows. */
+class RdbLoad {
+  readonly info: LoadedInfo = { aux: new Map(), functions: [], loaded: 0, expired: 0, emptySkipped: 0 };
+  readonly #databases: readonly Database[];
+  readonly #value = new LooseValue();
+  readonly #key = new Args();
+  #version = 0;
+  #db: Database;
+  // What was said of the key that comes next.
+  #expireAt: bigint | null = null;
+  #idle = -1;
+  #frequency = -1;
+
+  constructor(readonly engine: Engine, readonly source: RdbSource, readonly options: LoadOptions) {
+    this.#databases = options.databases ?? engine.keyspace.databases;
+    this.#db = this.#databases[0];
+  }
+
+  header(): boolean {
+    const { source } = this;
+    source.raw(9);
+    const magic = latin1(source.bytes, source.bytesOff, 9);
+    if (!magic.startsWith("REDIS")) throw new LoadError("Wrong signature trying to load DB from file");
+    this.#version = parseInt(magic.slice(5), 10) || 0;
+    if (this.#version >= 1 && this.#version <= RDB_VERSION) return false;
+    throw new LoadError(`Can't handle RDB format version ${this.#version}`);
+  }
+
+  /** One opcode, or one key with its value. */
+  step(): boolean {
+    const { source, info } = this;
+    const type = source.byte();
     switch (type) {
-      case Opcode.EXPIRETIME:
-        reader.need(4);
-        reader.raw(4);
-        expireAt =
-          BigInt(new DataView(reader.bytes.buffer, reader.bytes.byteOffset + reader.bytesOff).getInt32(0, true)) *
-          1000n;
-        continue;
+      case Opcode.EOF:
+        return false;
+      case Opcode.EXPIRETIME: {
+        source.raw(4);
+        const { bytes, bytesOff } = source;
+        this.#expireAt = BigInt(new DataView(bytes.buffer, bytes.byteOffset + bytesOff).getInt32(0, true)) * 1000n;
+        return true;
+      }
       case Opcode.EXPIRETIME_MS:
-        expireAt = reader.int64();
-        continue;
+        this.#expireAt = source.int64();
+        // Redis has -1 for "no deadline".
+        if (this.#expireAt === -1n) this.#expireAt = null;
+        return true;
       case Opcode.FREQ:
-        frequency = reader.byte();
-        continue;
+        this.#frequency = source.byte();
+        return true;
       case Opcode.IDLE:
-        idle = reader.length();
-        continue;
+        this.#idle = source.length();
+        return true;
       case Opcode.SELECTDB: {
-        const index = reader.length();
-        if (index >= keyspace.databases.length) {
+        const index = source.length();
+        if (index < this.#databases.length) this.#db = this.#databases[index];
+        else {
           throw new LoadError(
-            `FATAL: Data file was created with a Redis server configured to handle more than ${keyspace.databases.length} databases. Exiting`,
+            `FATAL: Data file was created with a Redis server configured to handle more than ${this.#databases.length} databases. Exiting`,
           );
         }
-        db = keyspace.databases[index];
-        continue;
+        return true;
       }
       case Opcode.RESIZEDB:
-        reader.length();
-        reader.length();
-        continue;
+        source.length();
+        source.length();
+        return true;
       case Opcode.AUX: {
-        reader.string();
-        const name = latin1(reader.bytes, reader.bytesOff, reader.bytesLen);
-        reader.string();
-        info.aux.set(name, latin1(reader.bytes, reader.bytesOff, reader.bytesLen));
-        continue;
+        source.string();
+        const name = latin1(source.bytes, source.bytesOff, source.bytesLen);
+        source.string();
+        info.aux.set(name, latin1(source.bytes, source.bytesOff, source.bytesLen));
+        return true;
       }
       case Opcode.FUNCTION2:
-        reader.string();
-        info.functions.push(reader.bytes.slice(reader.bytesOff, reader.bytesOff + reader.bytesLen));
-        continue;
+        source.string();
+        info.functions.push(source.bytes.slice(source.bytesOff, source.bytesOff + source.bytesLen));
+        return true;
       case Opcode.FUNCTION:
         throw new LoadError("Pre-release function format not supported.");
       case Opcode.MODULE_AUX: {
-        const name = moduleName(reader.length64());
+        const name = moduleName(source.length64());
         throw new LoadError(`The RDB file contains AUX module data I can't load: no matching module '${name}'`);
       }
+      default:
+        this.#readKey(type);
+        return true;
     }
+  }
+
+  #readKey(type: number): void {
+    const { source, engine } = this;
     if (!isValueType(type)) {
-      if (type === 6 || type === 7) {
-        reader.string();
-        const name = moduleName(reader.length64());
+      if (type === RdbType.MODULE_PRE_GA || type === RdbType.MODULE_2) {
+        source.string();
+        const name = moduleName(source.length64());
         throw new LoadError(`The RDB file contains module data I can't load: no matching module type '${name}'`);
       }
-      throw new CorruptData(`Unknown RDB encoding type ${type}`, reader.position);
+      throw new CorruptData(`Unknown RDB encoding type ${type}`, source.position);
     }
-    reader.string();
-    const name = reader.bytes.slice(reader.bytesOff, reader.bytesOff + reader.bytesLen);
-    key.point(name, 0, name.length);
-    const present = readValue(engine, type, reader, value);
-    if (!present) {
-      if (info.emptySkipped++ < 10) log.warning(`rdbLoadObject skipping empty key: ${key.text(0)}`);
-    } else if (expireAt !== null && !options.keepExpired && expireAt < BigInt(keyspace.now)) {
+    source.string();
+    const name = source.bytes.slice(source.bytesOff, source.bytesOff + source.bytesLen);
+    this.#key.point(name, 0, name.length);
+    const present = readValue(engine, type, source, this.#value);
+    if (present) this.#addKey();
+    else if (this.info.emptySkipped++ < 10) {
+      engine.log.warning(`rdbLoadObject skipping empty key: ${this.#key.text(0)}`);
+    }
+    this.#expireAt = null;
+    this.#idle = -1;
+    this.#frequency = -1;
+  }
+
+  #addKey(): void {
+    const { engine: { keyspace }, options, info } = this;
+    const db = this.#db, key = this.#key, value = this.#value, expireAt = this.#expireAt;
+    if (expireAt !== null && !options.keepExpired && expireAt < BigInt(keyspace.now)) {
       value.discard(keyspace);
       info.expired++;
-    } else {
-      const old = db.find(key, 0);
-      if (old !== 0) {
-        if (options.replace !== true) {
-          throw new CorruptData(`RDB has duplicated key '${key.text(0)}' in DB ${db.index}`, reader.position);
-        }
-        db.remove(old);
+      return;
+    }
+    const old = db.find(key, 0);
+    if (old !== 0) {
+      if (options.replace !== true) {
+        value.discard(keyspace);
+        throw new CorruptData(`RDB has duplicated key '${key.text(0)}' in DB ${db.index}`, this.source.position);
       }
-      let ref = value.addTo(db, key, 0);
-      if (expireAt !== null) ref = db.setExpire(ref, expireAt);
-      if (keyspace.lfu) {
-        if (frequency >= 0) db.setFrequency(ref, frequency);
-      } else if (idle >= 0) db.setAccess(ref, (keyspace.lruClock - idle) & 0xffffff);
-      info.loaded++;
+      db.remove(old);
     }
-    expireAt = null;
-    idle = -1;
-    frequency = -1;
+    let ref = value.addTo(db, key, 0);
+    if (expireAt !== null) ref = db.setExpire(ref, expireAt);
+    if (keyspace.lfu) {
+      if (this.#frequency >= 0) db.setFrequency(ref, this.#frequency);
+    } else if (this.#idle >= 0) db.setAccess(ref, (keyspace.lruClock - this.#idle) & 0xffffff);
+    info.loaded++;
   }
-  if (version >= 5) {
-    const wrong = reader.checkTrailer();
-    if (wrong !== null) {
-      throw new LoadError(
-        `Wrong RDB checksum expected: (${wrong.expected.toString(16)}) but got (${
-          wrong.found.toString(16)
-        }). Aborting now.`,
-      );
-    }
+
+  trailer(): boolean {
+    if (this.#version < 5) return false;
+    const wrong = this.source.checkTrailer();
+    if (wrong === null) return false;
+    throw new LoadError(
+      `Wrong RDB checksum expected: (${wrong.expected.toString(16)}) but got (${
+        wrong.found.toString(16)
+      }). Aborting now.`,
+    );
   }
-  return { info, end: reader.position };
 }
 
 /** A module type's name is packed into the upper 54 bits of its id, 6 bits a character. */

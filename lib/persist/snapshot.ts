@@ -18,9 +18,13 @@ import type { Dict } from "../store/dict.ts";
 import type { Barrier } from "../store/keyspace.ts";
 import { RdbWriter } from "./rdb_writer.ts";
 
-/** Milliseconds. */
+/** Milliseconds of walking before clients are served again. */
 const SLICE = 1;
 const GENERATION = 1 << 31;
+/** Buckets, at most, between two looks at the clock. */
+const STRIDE = 16;
+/** Microseconds: shorter delays are put together. */
+const DELAY_FROM = 1000;
 
 export interface SnapshotSink {
   /** Takes the bytes, which are used again after the call. */
@@ -49,30 +53,88 @@ interface Table {
   readonly dict: Dict;
 }
 
+/**
+ * rdb-key-save-delay: how long to dawdle at each key, for tests that want to see a snapshot in progress. Microseconds; a
+ * negative number is how many keys share one of them.
+ */
+class Dawdling {
+  readonly #perKey: number;
+  /** Milliseconds that are due. */
+  due = 0;
+
+  constructor(delay: number) {
+    this.#perKey = (delay < 0 ? -1 / delay : delay) / 1000;
+  }
+
+  key(): void {
+    this.due += this.#perKey;
+  }
+}
+
+/**
+ * Writes everything to a synchronous sink at once (SAVE). Nobody is served meanwhile, so nothing has to be guarded, and a snapshot that is
+ * under way does not mind.
+ */
+export function writeAll(engine: Engine, sink: SnapshotSink, format: SnapshotFormat): void {
+  const { keyspace, config, platform } = engine;
+  const out = new RdbWriter(config.values.rdbcompression, (buf, length) => {
+    format.seen(buf, length);
+    sink.write(buf, length);
+  });
+  const dawdling = new Dawdling(config.values.rdbKeySaveDelay);
+  format.begin(out);
+  for (const db of format.withoutData ? [] : keyspace.databases) {
+    const { dict } = db;
+    if (dict.count > 0) format.select(out, db.index, db, dict);
+    for (let bucket = 0; bucket < dict.buckets; bucket++) {
+      for (let ref = dict.first(bucket); ref !== 0; ref = dict.next(ref)) {
+        format.key(out, db, dict, ref);
+        dawdling.key();
+        if (dawdling.due < SLICE) continue;
+        platform.clock.block(dawdling.due);
+        dawdling.due = 0;
+      }
+    }
+  }
+  format.end(out);
+  out.flush();
+}
+
 export class Snapshot implements Barrier {
   /** Keys written so far, and how many there were at the beginning. */
   saved = 0;
   readonly total: number;
+  /** Bytes of values that were saved ahead of their turn because they were about to change: what Redis would have copied. */
+  preserved = 0;
   #out: RdbWriter;
   #tables: Table[] = [];
   #table = 0;
   #bucket = 0;
   #selected = -1;
   #running = true;
+  /** Given up: see `abandon`. */
+  abandoned = false;
   #scheduled = false;
+  readonly #dawdling: Dawdling;
 
-  /** Begins at once: what the state is now is what will be saved. `onEnd` is called when the last byte was given to the sinks. */
+  /**
+   * Begins at once: what the state is now is what will be saved. `onEnd` is called at the end of the walk, when the last byte was given to
+   * the sinks. `slice`: milliseconds of walking at a time.
+   */
   constructor(
     readonly engine: Engine,
     readonly sinks: readonly SnapshotSink[],
     readonly format: SnapshotFormat,
     readonly onEnd: () => void,
+    readonly slice = SLICE,
   ) {
     const { keyspace, config } = engine;
     this.#out = new RdbWriter(config.values.rdbcompression, (buf, length) => {
+      if (this.abandoned) return;
       format.seen(buf, length);
-      for (const sink of this.sinks) sink.write(buf, length);
+      for (const sink of sinks) sink.write(buf, length);
     });
+    this.#dawdling = new Dawdling(config.values.rdbKeySaveDelay);
     this.total = keyspace.keys;
     if (!format.withoutData) {
       for (const db of keyspace.databases) {
@@ -90,43 +152,69 @@ export class Snapshot implements Barrier {
   go(): void {
     if (this.#scheduled || !this.#running) return;
     this.#scheduled = true;
-    this.engine.platform.clock.soon(() => {
+    const { clock } = this.engine.platform;
+    const slice = () => {
       this.#scheduled = false;
-      if (!this.#running || this.sinks.some((sink) => sink.isFull)) return;
-      const { clock } = this.engine.platform;
-      if (this.#walk(clock.monotonic() + SLICE)) this.go();
-    });
+      if (!this.#running || this.#isBlocked) return;
+      if (this.#walk(clock.monotonic() + this.slice)) this.go();
+    };
+    const { due } = this.#dawdling;
+    if (due < SLICE || this.abandoned) return clock.soon(slice);
+    this.#dawdling.due = 0;
+    clock.after(due, slice);
   }
 
-  /** Does everything that is left at once (SAVE). */
-  finish(): void {
-    while (this.#running) this.#walk(Infinity);
+  get #isBlocked(): boolean {
+    if (this.abandoned) return false;
+    for (const sink of this.sinks) if (sink.isFull) return true;
+    return false;
   }
 
-  /** Nothing is written any more. The walk goes on, since all records must get the same generation again. */
+  /**
+   * Nothing is written any more. The walk goes on, since all records must get the same generation again: in
+   * slices, or at once by `settle`.
+   */
   abandon(): void {
-    this.#out = new RdbWriter(false, () => {});
-    (this as { sinks: readonly SnapshotSink[] }).sinks = [];
+    this.abandoned = true;
+    this.go();
+  }
+
+  /** Ends the walk of an abandoned snapshot. */
+  settle(): void {
+    while (this.#running) this.#walk(Infinity);
   }
 
   /** True while there is more. */
   #walk(until: number): boolean {
     const { clock } = this.engine.platform;
+    const { databases } = this.engine.keyspace;
     let visited = 0;
-    while (this.#table < this.#tables.length) {
+    for (; this.#table < this.#tables.length; this.#table++) {
       const { db, dict } = this.#tables[this.#table];
-      const database = this.engine.keyspace.databases[db];
-      while (this.#bucket < dict.buckets) {
-        for (let ref = dict.first(this.#bucket); ref !== 0; ref = dict.next(ref)) {
-          if (database.isUnsaved(ref)) this.#save(database, db, dict, ref);
+      const database = databases[db];
+      // What was flushed meanwhile is about to be freed.
+      if (this.abandoned && databases.every((other) => other.dict !== dict)) continue;
+      for (; this.#bucket < dict.buckets; this.#bucket++) {
+        if (++visited >= STRIDE) {
+          visited = 0;
+          if (clock.monotonic() >= until) return true;
         }
-        this.#bucket++;
-        if ((++visited & 15) === 0 && clock.monotonic() >= until) return true;
-        if (this.sinks.some((sink) => sink.isFull) && until !== Infinity) return true;
+        if (this.#isBlocked) return true;
+        let saves = false;
+        for (let ref = dict.first(this.#bucket); ref !== 0; ref = dict.next(ref)) {
+          if (!database.isUnsaved(ref)) continue;
+          saves = true;
+          this.#save(database, db, dict, ref);
+          if (this.abandoned) continue;
+          this.#dawdling.key();
+          // The rest of the bucket comes after the pause.
+          if (this.#dawdling.due >= SLICE) return true;
+        }
+        // Reading the clock costs little beside a key, and a key may take long.
+        if (saves) visited += STRIDE >> 2;
       }
       dict.frozen = false;
       this.#bucket = 0;
-      this.#table++;
     }
     this.#end();
     return false;
@@ -134,21 +222,29 @@ export class Snapshot implements Barrier {
 
   #end(): void {
     this.#running = false;
-    this.format.end(this.#out);
-    this.#out.flush();
-    this.engine.keyspace.endBarrier();
-    this.engine.control.wakeBackground();
+    const { engine } = this;
+    if (!this.abandoned) {
+      this.format.end(this.#out);
+      this.#out.flush();
+    }
+    engine.keyspace.endBarrier();
+    engine.control.wakeBackground();
     this.onEnd();
   }
 
   beforeChange(db: Database, ref: number): void {
     if (!db.isUnsaved(ref)) return;
-    const table = this.#tables.find(({ dict }) => dict === db.dict);
-    if (table !== undefined) this.#save(db, table.db, db.dict, ref);
+    const { dict } = db;
+    for (const table of this.#tables) {
+      if (table.dict !== dict) continue;
+      this.preserved += db.memory(ref);
+      return this.#save(db, table.db, dict, ref);
+    }
   }
 
   #save(db: Database, index: number, dict: Dict, ref: number): void {
     db.markSaved(ref);
+    if (this.abandoned) return;
     this.saved++;
     if (index !== this.#selected) {
       this.#selected = index;

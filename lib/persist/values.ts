@@ -11,6 +11,7 @@ import type { LooseValue, ValueCodec, ValueContext } from "./value_codec.ts";
 import { hashCodec } from "./value_hash.ts";
 import { listCodec } from "./value_list.ts";
 import { setCodec } from "./value_set.ts";
+import { streamCodec } from "./value_stream.ts";
 import { stringCodec } from "./value_string.ts";
 import { zsetCodec } from "./value_zset.ts";
 
@@ -20,6 +21,7 @@ const CODECS: readonly ValueCodec[] = [
   hashCodec,
   listCodec,
   zsetCodec,
+  streamCodec,
 ];
 
 const byType: (ValueCodec | undefined)[] = [];
