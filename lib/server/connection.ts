@@ -126,8 +126,12 @@ export class ClientConnection implements ConnectionHandler, Link {
     return this.#queue.length - this.#first;
   }
   get memory(): number {
-    const input = this.#input.length > 0 ? this.#input.length : this.inputFree + this.#batch;
+    const input = this.#input.length > 0 ? Math.max(this.#input.length, this.#promised) : this.inputFree + this.#batch;
     return CLIENT_BYTES + input + this.replyBufferSize + this.outputBytes + this.outputChunks * BLOCK_OVERHEAD;
+  }
+  /** Bytes that the buffer will have to hold for a long argument of which only a part is here: a client is charged for it in advance. */
+  get #promised(): number {
+    return this.#parser !== null && this.#parser.bulk >= BIG_ARGUMENT ? this.#parser.need : 0;
   }
   get #idleSeconds(): number {
     const { now } = this.server.engine.keyspace;
