@@ -8,6 +8,7 @@ import { commands as command } from "./command.ts";
 import { commands as connection } from "./connection.ts";
 import { commands as dump } from "./dump.ts";
 import { commands as expire } from "./expire.ts";
+import { commands as failover } from "./failover.ts";
 import { commands as hash } from "./hash.ts";
 import { commands as hyperloglog } from "./hyperloglog.ts";
 import { commands as key } from "./key.ts";
@@ -76,6 +77,7 @@ export const families: Command[] = [
   ...server,
   ...pubsub,
   ...replication,
+  ...failover,
   ...script,
   ...info,
   ...slowlog,

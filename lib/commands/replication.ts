@@ -15,6 +15,8 @@ const WAIT_TIMEOUT = errorReply("ERR timeout is not an integer or out of range")
 const TIMEOUT_NEGATIVE = errorReply("ERR timeout is negative");
 const TIMEOUT_RANGE = errorReply("ERR timeout is out of range");
 const INVALID_PORT = errorReply("ERR Invalid master port");
+const IN_CLUSTER = errorReply("ERR REPLICAOF not allowed in cluster mode.");
+const FAILING_OVER = errorReply("ERR REPLICAOF not allowed while failing over.");
 const IS_REPLICA_LINK = errorReply("ERR Command is not valid when client is a replica.");
 const WAIT_ON_REPLICA = errorReply(
   "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.",
@@ -29,6 +31,8 @@ const MAX_ADDRESS = 255;
 function follow(c: Client): void {
   const { args, reply, engine } = c;
   const { replication, log } = engine;
+  if (engine.config.values.clusterEnabled) return reply.error(IN_CLUSTER);
+  if (replication.failover.state !== "none") return reply.error(FAILING_OVER);
   if (args.is(1, NO) && args.is(2, ONE)) {
     if (replication.becomeMaster()) log.notice(`MASTER MODE enabled (user request from '${clientInfo(c)}')`);
     return reply.ok();
@@ -171,7 +175,7 @@ function synchronise(c: Client): void {
     if (!args.text(1).startsWith("?")) replication.partialSyncsRefused++;
   } else replica.isOld = true;
   replication.fullSyncs++;
-  replication.replicas.wait(replica);
+  replication.replicas.fullSync.wait(replica);
 }
 
 export const replicaof = command({

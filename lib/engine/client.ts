@@ -36,12 +36,16 @@ export interface Link {
   readonly memory: number;
   /** Sends, or queues behind what waits already. The bytes are kept, not copied: they must not change afterwards. */
   send(bytes: Uint8Array): void;
+  /** Sends behind what `send` has gathered, without waiting for the end of the batch. The bytes are kept as by `send`. */
+  sendNow(bytes: Uint8Array): void;
   /** Sends what `send` has gathered during a batch. */
   sendGathered(): void;
   /** Sends what the server's reply buffer holds for this client. */
   flush(): void;
   /** The client is not blocked any more: goes on with what it has sent meanwhile. */
   resume(): void;
+  /** Small packets leave at once (TCP_NODELAY), or wait for each other. */
+  setNoDelay(on: boolean): void;
   /** Closes when everything has been sent. */
   closeAfterReply(): void;
   /** Closes at once. */
@@ -95,6 +99,8 @@ export class Client {
   lastInteraction: number;
   /** Offset of the replication stream after the client's last command: what WAIT waits for. */
   writeOffset = 0;
+  /** Bytes of the replication stream that a replica is still to be given. */
+  streamBytes = 0;
   /** Microseconds that the current command has taken so far, when it blocks. */
   duration = 0;
 

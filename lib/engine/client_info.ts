@@ -35,7 +35,7 @@ const NAME_BYTES = 96;
 export function clientMemory(c: Client): number {
   const { transaction, watched } = c;
   const queued = transaction === null ? 0 : transaction.argumentBytes + transaction.queue.length * QUEUED_BYTES;
-  return c.link.memory + c.argumentBytes + queued + ((watched?.length ?? 0) + c.subscriptions) * NAME_BYTES;
+  return c.link.memory + c.streamBytes + c.argumentBytes + queued + ((watched?.length ?? 0) + c.subscriptions) * NAME_BYTES;
 }
 
 export function clientInfo(c: Client): string {
@@ -64,7 +64,7 @@ export function clientInfo(c: Client): string {
     ["rbp", link.replyBufferPeak],
     ["obl", 0],
     ["oll", link.outputChunks],
-    ["omem", link.outputBytes],
+    ["omem", link.outputBytes + c.streamBytes],
     ["tot-mem", clientMemory(c)],
     ["events", link.outputChunks > 0 ? "rw" : "r"],
     ["cmd", c.command === null ? "NULL" : c.command.fullName],

@@ -23,8 +23,6 @@ const SLICE = 1;
 const GENERATION = 1 << 31;
 /** Buckets, at most, between two looks at the clock. */
 const STRIDE = 16;
-/** Microseconds: shorter delays are put together. */
-const DELAY_FROM = 1000;
 
 export interface SnapshotSink {
   /** Takes the bytes, which are used again after the call. */

@@ -3,10 +3,10 @@
  *
  *   connect → connecting → handshake → sync → connected, and back to connect whenever the link breaks
  *
- * The handshake is a list of steps, each a command and what its reply may be. A full resynchronisation is written to a temporary
- * file and loaded from there, as Redis does by default; with `repl-diskless-load swapdb` the old data stays until the new is
- * loaded. Then the master is a client like others whose commands go through `execute`; its bytes, once applied,
- * are passed on to this server's own replicas, so that the offsets agree along the whole chain.
+ * The handshake is a list of steps, each a command and what its reply may be. A full resynchronisation is the business of `Transfer`. Then
+ * the master is a client like others whose commands go through `execute`; its bytes, once applied, are passed on to this
+ * server's own replicas, so that the offsets agree along the whole chain. A transaction counts when it is complete: a link that breaks in
+ * the middle of one must repeat it.
  *
  * Behaviour and texts: replication.c of Redis 7.0.
  */
@@ -15,11 +15,13 @@ import { latin1 } from "../bytes/ascii.ts";
 import type { Part } from "../bytes/args.ts";
 import { Client, type Link } from "../engine/client.ts";
 import { endRun, execute } from "../engine/execute.ts";
-import type { Connection, ConnectionHandler, File, PlatformError } from "../platform/platform.ts";
+import type { Connection, PlatformError } from "../platform/platform.ts";
 import { Parsed, Parser } from "../resp/request.ts";
 import { Expiry } from "../store/keyspace.ts";
 import { line, type Replication } from "./replication.ts";
+import { Transfer, type TransferOwner } from "./transfer.ts";
 
+/** As ROLE names them. */
 export type LinkState = "connect" | "connecting" | "handshake" | "sync" | "connected" | "none";
 
 interface Step {
@@ -28,19 +30,24 @@ interface Step {
   readonly reply: (text: string) => boolean;
 }
 
-const MARK_LENGTH = 40;
 const NO_BYTES = new Uint8Array(0);
+const NEWLINE = new Uint8Array([10]);
+const NO_ID = "?".repeat(40);
+const FIRST_INPUT = 16 * 1024;
+/** Input buffers beyond this are not kept when they are empty. */
+const KEEP_INPUT = 1024 * 1024;
+/** A reply line of the handshake that is longer than this comes from something else than a master. */
+const LONGEST_LINE = 64 * 1024;
 
-export class MasterLink implements ConnectionHandler, Link {
+export class MasterLink implements Link, TransferOwner {
   state: LinkState = "connect";
-  /** The client that the master's commands run as; kept while the link is down, for its database. */
+  /** The client that the master's commands run as, while connected. */
   client: Client | null = null;
-  /** Milliseconds since 1970. */
-  lastIo = 0;
-  downSince = 0;
-  /** Bytes of the snapshot: announced (0 with an end mark) and received. */
-  transferSize = -1;
-  transferRead = 0;
+  /** The snapshot that is being received or loaded. */
+  transfer: Transfer | null = null;
+  /** Milliseconds since 1970; `downSince` is 0 while connected. */
+  lastIo: number;
+  downSince: number;
   readonly isUnixSocket = false;
   readonly descriptor = -1;
   readonly inputFree = 0;
@@ -48,7 +55,6 @@ export class MasterLink implements ConnectionHandler, Link {
   readonly outputChunks = 0;
   readonly replyBufferSize = 0;
   readonly replyBufferPeak = 0;
-  readonly memory = 0;
   onDrained: (() => void) | null = null;
 
   #connection: Connection | null = null;
@@ -58,17 +64,15 @@ export class MasterLink implements ConnectionHandler, Link {
   #inputEnd = 0;
   #steps: Step[] = [];
   #parser = new Parser();
-  /** The snapshot being received. */
-  #file: File | null = null;
-  #fileName = "";
-  #mark = "";
-  #tail = NO_BYTES;
-  #newId = "";
   #newOffset = 0;
-  #loading = false;
+  /** The connection was lost while the data set was being loaded from a file. */
+  #lostMeanwhile = false;
+  /** Bytes that the connection has not taken yet. */
+  #unsent = NO_BYTES;
 
   constructor(readonly replication: Replication, readonly host: string, readonly port: number) {
     this.lastIo = replication.engine.keyspace.now;
+    this.downSince = replication.downSince;
   }
 
   get remote(): string {
@@ -80,9 +84,8 @@ export class MasterLink implements ConnectionHandler, Link {
   get inputBytes(): number {
     return this.#inputEnd;
   }
-  /** Database of the stream. */
-  get database(): number {
-    return this.client?.db.index ?? 0;
+  get memory(): number {
+    return this.#input.length;
   }
   /** Bytes of the stream received, those included that are not applied yet. */
   get readOffset(): number {
@@ -95,29 +98,34 @@ export class MasterLink implements ConnectionHandler, Link {
   // ---- Connecting --------------------------------------------------------------------------------------------------------------
 
   connect(): void {
-    const { platform } = this.replication.engine;
-    const { values } = this.replication.engine.config;
+    const { platform, config: { values } } = this.replication.engine;
     const attempt = ++this.#attempt;
+    const isCurrent = () => !this.#stopped && attempt === this.#attempt;
     this.state = "connecting";
     this.lastIo = platform.clock.now();
     this.replication.updateRole();
+    this.#log.notice("MASTER <-> REPLICA sync started");
     const options = {
       timeoutMs: values.replTimeout * 1000,
       ...(values.bindSourceAddr === null ? {} : { localHost: values.bindSourceAddr }),
     };
     platform.net.connect({ host: this.host, port: this.port }, (connection) => {
-      if (this.#stopped || attempt !== this.#attempt) {
+      if (!isCurrent()) {
         connection.abort();
         return { data() {}, drain() {}, end() {}, closed() {} };
       }
       this.#connection = connection;
-      return this;
+      // What an earlier connection still has to say does not matter any more.
+      return {
+        data: (bytes, length) => isCurrent() && this.#data(bytes, length),
+        drain: () => isCurrent() && this.#drain(),
+        end: () => connection.close(),
+        closed: (error) => isCurrent() && this.#closed(error),
+      };
     }, options).then(() => {
-      if (this.#stopped || attempt !== this.#attempt) return;
-      this.#log.notice("MASTER <-> REPLICA sync started");
-      this.#handshake();
+      if (isCurrent()) this.#handshake();
     }, (error: PlatformError) => {
-      if (this.#stopped || attempt !== this.#attempt) return;
+      if (!isCurrent()) return;
       this.#log.warning(`Error condition on socket for SYNC: ${error.message}`);
       this.#fail();
     });
@@ -126,66 +134,75 @@ export class MasterLink implements ConnectionHandler, Link {
   /** The role changes: everything ends here. */
   stop(): void {
     this.#stopped = true;
+    this.#leave();
     this.state = "none";
-    this.#dropFile();
+  }
+
+  /** What belongs to the present connection ends. */
+  #leave(): void {
+    this.#attempt++;
+    this.transfer?.abandon();
+    this.transfer = null;
     this.#connection?.abort();
     this.#connection = null;
+    this.#inputEnd = 0;
+    this.#unsent = NO_BYTES;
+    const { engine } = this.replication;
+    const { client } = this;
+    if (client === null) return;
+    this.replication.database = client.db.index;
+    client.closed = true;
+    engine.clients.delete(client.id);
+    this.client = null;
   }
 
   /** The attempt has failed, or the link is lost: the cron tries again. */
   #fail(): void {
-    this.#attempt++;
-    this.#dropFile();
-    this.#connection?.abort();
-    this.#connection = null;
-    this.#inputEnd = 0;
-    if (this.state === "connected" || this.downSince === 0) this.downSince = this.replication.engine.keyspace.now;
+    if (this.state === "connected") this.downSince = this.replication.engine.keyspace.now;
+    this.#leave();
     this.state = "connect";
     this.replication.updateRole();
   }
 
-  #dropFile(): void {
-    if (this.#file === null) return;
-    try {
-      this.#file.close();
-      this.replication.engine.platform.files.remove(this.#fileName);
-    } catch {
-      // It may be gone; there is nothing more to clean up.
-    }
-    this.#file = null;
-  }
-
   everySecond(): void {
     const { engine } = this.replication;
-    const idle = Math.floor((engine.keyspace.now - this.lastIo) / 1000) > engine.config.values.replTimeout;
+    const { transfer } = this;
+    if (transfer !== null && !transfer.isWaiting) this.lastIo = engine.keyspace.now;
+    // The master should not think that we are dead while we load.
+    if (transfer !== null && transfer.isLoading) this.#connection?.write(NEWLINE, 0, 1);
+    const idle = engine.keyspace.now - this.lastIo > engine.config.values.replTimeout * 1000;
     if (this.state === "connect") {
       this.#log.notice(`Connecting to MASTER ${this.host}:${this.port}`);
       this.connect();
-    } else if (idle && !this.#loading) {
-      if (this.state === "connected") this.#log.warning("MASTER timeout: no data nor PING received...");
-      else if (this.state === "sync") {
-        this.#log.warning(
-          "Timeout receiving bulk data from MASTER... If the problem persists try to set the 'repl-timeout' parameter in redis.conf to a larger value.",
-        );
-      } else this.#log.warning("Timeout connecting to the MASTER...");
+    } else if (!idle) this.acknowledge();
+    else if (this.state === "connected") {
+      this.#log.warning("MASTER timeout: no data nor PING received...");
       this.#fail();
-    } else if (this.state === "connected") this.acknowledge();
+    } else if (this.state === "sync") {
+      this.#log.warning(
+        "Timeout receiving bulk data from MASTER... If the problem persists try to set the 'repl-timeout' parameter in redis.conf to a larger value.",
+      );
+      if (transfer !== null && transfer.isLoading) this.#loseTransfer("timeout");
+      else this.#fail();
+    } else {
+      this.#log.warning("Timeout connecting to the MASTER...");
+      this.#fail();
+    }
   }
 
   /** REPLCONF ACK. */
   acknowledge(): void {
-    if (this.state !== "connected") return;
-    this.#sendCommand(["REPLCONF", "ACK", this.replication.stream.offset]);
+    if (this.state === "connected") this.#sendCommand(["REPLCONF", "ACK", this.replication.stream.offset]);
   }
 
   // ---- Handshake ---------------------------------------------------------------------------------------------------------------
 
   #handshake(): void {
-    const { engine } = this.replication;
-    const { values } = engine.config;
+    const { replication } = this;
+    const { config: { values }, control } = replication.engine;
     this.state = "handshake";
     this.#log.notice("Non blocking connect for SYNC fired the event.");
-    const warn = (what: string) => (text: string) => {
+    const uncritical = (what: string) => (text: string) => {
       if (text.startsWith("-")) this.#log.notice(`(Non critical) Master does not understand ${what}: ${text}`);
       return true;
     };
@@ -209,26 +226,37 @@ export class MasterLink implements ConnectionHandler, Link {
         },
       });
     }
-    const port = values.replicaAnnouncePort > 0 ? values.replicaAnnouncePort : engine.control.port;
-    steps.push({ command: ["REPLCONF", "listening-port", port], reply: warn("REPLCONF listening-port") });
+    const port = values.replicaAnnouncePort > 0 ? values.replicaAnnouncePort : control.port;
+    steps.push({ command: ["REPLCONF", "listening-port", port], reply: uncritical("REPLCONF listening-port") });
     if (values.replicaAnnounceIp !== null) {
       steps.push({
         command: ["REPLCONF", "ip-address", values.replicaAnnounceIp],
-        reply: warn("REPLCONF ip-address"),
+        reply: uncritical("REPLCONF ip-address"),
       });
     }
-    steps.push({ command: ["REPLCONF", "capa", "eof", "capa", "psync2"], reply: warn("REPLCONF capa") });
-    const { stream, id } = this.replication;
-    const canContinue = stream.active;
-    if (canContinue) {
-      this.#log.notice(`Trying a partial resynchronization (request ${id}:${stream.offset + 1}).`);
-    } else this.#log.notice("Partial resynchronization not possible (no cached master)");
+    steps.push({ command: ["REPLCONF", "capa", "eof", "capa", "psync2"], reply: uncritical("REPLCONF capa") });
     steps.push({
-      command: canContinue ? ["PSYNC", id, stream.offset + 1] : ["PSYNC", "?", -1],
+      command: [],
       reply: (text) => this.#psyncReply(text),
     });
     this.#steps = steps;
-    this.#sendCommand(steps[0].command);
+    this.#nextStep();
+  }
+
+  #nextStep(): void {
+    if (this.#steps.length === 0) return;
+    const { command } = this.#steps[0];
+    this.#sendCommand(command.length > 0 ? command : this.#psync());
+  }
+
+  /** Known only when its turn comes: the history may be lost, or go on, until then. */
+  #psync(): Part[] {
+    const { stream, id, failover } = this.replication;
+    const request: Part[] = stream.active ? ["PSYNC", id, stream.offset + 1] : ["PSYNC", "?", -1];
+    if (stream.active) this.#log.notice(`Trying a partial resynchronization (request ${id}:${stream.offset + 1}).`);
+    else this.#log.notice("Partial resynchronization not possible (no cached master)");
+    if (failover.isUnderWay) request.push("FAILOVER");
+    return request;
   }
 
   #sendCommand(parts: readonly Part[]): void {
@@ -237,31 +265,47 @@ export class MasterLink implements ConnectionHandler, Link {
       const word = part instanceof Uint8Array ? latin1(part, 0, part.length) : String(part);
       text += `$${word.length}\r\n${word}\r\n`;
     }
-    const bytes = line(text).subarray(0, text.length);
-    this.#connection?.write(bytes, 0, bytes.length);
+    this.#write(line(text).subarray(0, text.length));
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#connection === null) return;
+    const taken = this.#unsent.length > 0 ? 0 : this.#connection.write(bytes, 0, bytes.length);
+    if (taken === bytes.length) return;
+    const unsent = new Uint8Array(this.#unsent.length + bytes.length - taken);
+    unsent.set(this.#unsent);
+    unsent.set(bytes.subarray(taken), this.#unsent.length);
+    this.#unsent = unsent;
   }
 
   #psyncReply(text: string): boolean {
     const { replication } = this;
-    if (text.startsWith("+FULLRESYNC ")) {
-      const [, id, offset] = text.split(" ");
-      this.#newId = id;
-      this.#newOffset = Number(offset);
-      this.#log.notice(`Full resync from master: ${id}:${offset}`);
-      return this.#beginTransfer();
+    if (replication.failover.isUnderWay) {
+      if (!/^\+(FULLRESYNC|CONTINUE)/.test(text)) {
+        replication.failover.abort("Failover target rejected psync request");
+        return false;
+      }
+      replication.failover.end();
+    }
+    if (text.startsWith("+FULLRESYNC")) {
+      const [, id, offset] = /^\+FULLRESYNC (\S{40}) (\d+)/.exec(text) ?? [null, NO_ID, "0"];
+      if (id === NO_ID) this.#log.warning("Master replied with wrong +FULLRESYNC syntax.");
+      else this.#log.notice(`Full resync from master: ${id}:${offset}`);
+      return this.#expectSnapshot(id, Number(offset));
     }
     if (text.startsWith("+CONTINUE")) {
       this.#log.notice("Successful partial resynchronization with master.");
       const id = text.slice("+CONTINUE".length).trim();
       if (id.length === 40 && id !== replication.id) {
+        this.#log.warning(`Master replication ID changed to ${id}`);
         replication.secondId = replication.id;
         replication.secondOffset = replication.stream.offset + 1;
         replication.id = id;
+        // They have to learn of it.
         replication.replicas.disconnectAll();
-        this.#log.notice("Master replication ID changed to " + id);
       }
       this.#log.notice("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.");
-      this.#becomeConnected(this.database);
+      this.#becomeConnected();
       return true;
     }
     if (/^-(NOMASTERLINK|LOADING)/.test(text)) {
@@ -271,154 +315,62 @@ export class MasterLink implements ConnectionHandler, Link {
     if (!text.startsWith("-ERR")) this.#log.warning(`Unexpected reply to PSYNC from master: ${text}`);
     else this.#log.notice(`Master does not support PSYNC or is in error state (reply: ${text})`);
     this.#log.notice("Retrying with SYNC...");
-    this.#newId = "?".repeat(40);
-    this.#newOffset = 0;
-    this.#connection?.write(line("SYNC"), 0, 6);
-    return this.#beginTransfer();
+    this.#write(line("SYNC"));
+    return this.#expectSnapshot(NO_ID, -1);
   }
 
   // ---- Snapshot ----------------------------------------------------------------------------------------------------------------
 
-  #beginTransfer(): boolean {
-    const { engine } = this.replication;
-    const { process, files, clock } = engine.platform;
-    this.#fileName = engine.persistence.path(`temp-${Math.floor(clock.now() / 1000)}.${process.id}.rdb`);
-    try {
-      this.#file = files.open(this.#fileName, "w", 0o644);
-    } catch (error) {
-      this.#log.warning(
-        `Opening the temp file needed for MASTER <-> REPLICA synchronization: ${(error as PlatformError).message}`,
-      );
-      return false;
-    }
+  #expectSnapshot(id: string, offset: number): boolean {
+    this.#newOffset = offset;
     this.state = "sync";
-    this.transferSize = -1;
-    this.transferRead = 0;
-    this.#mark = "";
-    this.#tail = NO_BYTES;
+    this.transfer = new Transfer(this.replication, this, id);
     return true;
   }
 
-  /** The line before the snapshot; false to give up. */
-  #bulkHeader(text: string): boolean {
-    if (text === "") return true;
-    if (text.startsWith("-")) {
-      this.#log.warning(`MASTER aborted replication with an error: ${text.slice(1)}`);
-      return false;
-    }
-    if (!text.startsWith("$")) {
-      this.#log.warning(
-        `Bad protocol from MASTER, the first byte is not '$' (we received '${text}'), are you sure the host and port are right?`,
-      );
-      return false;
-    }
-    if (text.startsWith("$EOF:") && text.length >= 5 + MARK_LENGTH) {
-      this.#mark = text.slice(5, 5 + MARK_LENGTH);
-      this.transferSize = 0;
-      this.#log.notice("MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to disk");
-    } else {
-      this.transferSize = Number(text.slice(1));
-      this.#log.notice(`MASTER <-> REPLICA sync: receiving ${this.transferSize} bytes from master to disk`);
-    }
-    return true;
-  }
-
-  /** Takes bytes of the snapshot; returns how many were part of it, -1 when they could not be written. */
-  #receive(bytes: Uint8Array, start: number, end: number): number {
-    if (this.#mark === "") {
-      const count = Math.min(end - start, this.transferSize - this.transferRead);
-      if (!this.#writeFile(bytes, start, start + count)) return -1;
-      if (this.transferRead === this.transferSize) this.#transferDone();
-      return count;
-    }
-    // The mark may come in pieces: the last bytes are held back until it is clear that they are not part of it.
-    const joined = new Uint8Array(this.#tail.length + end - start);
-    joined.set(this.#tail);
-    joined.set(bytes.subarray(start, end), this.#tail.length);
-    const at = findMark(joined, this.#mark);
-    if (at >= 0) {
-      const used = at + MARK_LENGTH - this.#tail.length;
-      this.#tail = NO_BYTES;
-      if (!this.#writeFile(joined, 0, at)) return -1;
-      this.#transferDone();
-      return used;
-    }
-    const keep = Math.min(joined.length, MARK_LENGTH - 1);
-    if (!this.#writeFile(joined, 0, joined.length - keep)) return -1;
-    this.#tail = joined.slice(joined.length - keep);
-    return end - start;
-  }
-
-  #writeFile(bytes: Uint8Array, start: number, end: number): boolean {
-    try {
-      this.#file!.write(bytes, start, end);
-    } catch (error) {
-      this.#log.warning(
-        `Write error or short write writing to the DB dump file needed for MASTER <-> REPLICA synchronization: ${
-          (error as PlatformError).message
-        }`,
-      );
-      return false;
-    }
-    this.transferRead += end - start;
-    return true;
-  }
-
-  #transferDone(): void {
-    this.#loading = true;
+  hold(): void {
     this.#connection?.pause();
-    void this.#load(this.#attempt);
   }
 
-  async #load(attempt: number): Promise<void> {
-    const { replication } = this;
-    const { engine } = replication;
-    const { persistence, keyspace, platform } = engine;
-    try {
-      this.#file!.sync();
-      this.#file!.close();
-      this.#file = null;
-      persistence.cancelBackground();
-      const target = persistence.path(engine.config.values.dbfilename);
-      platform.files.rename(this.#fileName, target);
-      platform.files.syncDirectory(persistence.path("."));
-      // Replicas of ours follow a history that ends here.
-      replication.replicas.disconnectAll();
-      replication.stopStream();
-      this.#log.notice("MASTER <-> REPLICA sync: Flushing old data");
-      for (const db of keyspace.databases) engine.watches.emptied(db, null);
-      keyspace.flushAll();
-      this.#log.notice("MASTER <-> REPLICA sync: Loading DB in memory");
-      const aux = await persistence.loadFile(target, { keepExpired: true });
-      if (this.#stopped || attempt !== this.#attempt) return;
-      this.#loading = false;
-      replication.id = this.#newId;
-      replication.clearSecondId();
-      replication.stream.begin(this.#newOffset);
-      this.#log.notice("MASTER <-> REPLICA sync: Finished with success");
-      this.#becomeConnected(Number(aux.get("repl-stream-db") ?? 0));
-      this.acknowledge();
-    } catch (error) {
-      this.#loading = false;
-      if (this.#stopped || attempt !== this.#attempt) return;
-      this.#log.warning(
-        `Failed trying to load the MASTER synchronization DB from disk: ${
-          error instanceof Error ? error.message : error
-        }`,
-      );
-      keyspace.flushAll();
-      return this.#fail();
-    }
-    for (const db of keyspace.databases) engine.blocking.databaseChanged(db);
-    if (engine.blocking.anyReady) engine.blocking.serve();
+  goOn(): void {
     this.#connection?.resume();
+  }
+
+  loaded(header: ReadonlyMap<string, string>, rest: Uint8Array): void {
+    const { replication } = this;
+    const { newId } = this.transfer!;
+    this.transfer = null;
+    if (newId !== NO_ID) {
+      replication.id = newId;
+      replication.stream.begin(this.#newOffset);
+    }
+    replication.clearSecondId();
+    replication.database = Number(header.get("repl-stream-db") ?? 0);
+    this.#log.notice("MASTER <-> REPLICA sync: Finished with success");
+    this.#becomeConnected();
+    this.acknowledge();
+    if (this.#lostMeanwhile) return this.#lost();
+    this.goOn();
+    if (rest.length > 0) this.#keep(rest, 0, rest.length);
     this.#consume();
+  }
+
+  failed(): void {
+    this.transfer = null;
+    this.#fail();
+  }
+
+  /** The loader, which is waiting for more, ends with an error and reports that the transfer failed. */
+  #loseTransfer(reason: string): void {
+    this.#connection?.abort();
+    this.#connection = null;
+    if (this.transfer!.lost(reason)) this.#lostMeanwhile = true;
   }
 
   // ---- The stream --------------------------------------------------------------------------------------------------------------
 
-  #becomeConnected(database: number): void {
-    const { engine, stream } = this.replication;
+  #becomeConnected(): void {
+    const { engine, stream, database } = this.replication;
     if (!stream.active) stream.begin(stream.offset);
     this.state = "connected";
     this.downSince = 0;
@@ -429,64 +381,76 @@ export class MasterLink implements ConnectionHandler, Link {
     client.authenticated = true;
     client.db = engine.keyspace.databases[database] ?? engine.keyspace.databases[0];
     this.client = client;
+    engine.clients.set(client.id, client);
     this.replication.updateRole();
   }
 
-  data(bytes: Uint8Array, length: number): void {
+  #data(bytes: Uint8Array, length: number): void {
     const { engine } = this.replication;
     engine.refreshTime();
     this.lastIo = engine.keyspace.now;
     engine.stats.replicationInput += length;
     let start = 0;
-    // A snapshot goes straight to its file.
-    while (
-      this.state === "sync" && this.transferSize >= 0 && !this.#loading && this.#inputEnd === 0 && start < length
-    ) {
-      const used = this.#receive(bytes, start, length);
-      if (used < 0) return this.#fail();
-      start += used;
+    // A snapshot goes straight to where it is kept.
+    if (this.#inputEnd === 0 && this.transfer?.isReceiving) {
+      start = this.transfer.receive(bytes, 0, length);
+      if (start < 0) return this.#fail();
     }
     if (start === length) return;
+    this.#keep(bytes, start, length);
+    this.#consume();
+  }
+
+  #keep(bytes: Uint8Array, start: number, length: number): void {
     const end = this.#inputEnd + length - start;
     if (end > this.#input.length) {
-      const grown = new Uint8Array(Math.max(16384, end, Math.min(this.#input.length * 2, end * 2)));
+      const grown = new Uint8Array(Math.max(FIRST_INPUT, end, Math.min(this.#input.length * 2, end * 2)));
       grown.set(this.#input.subarray(0, this.#inputEnd));
       this.#input = grown;
     }
     this.#input.set(bytes.subarray(start, length), this.#inputEnd);
     this.#inputEnd = end;
-    this.#consume();
   }
 
+  /** Works off what has been received, as far as that can be done now. */
   #consume(): void {
-    while (!this.#loading && this.#inputEnd > 0) {
+    while (this.#inputEnd > 0) {
       if (this.state === "connected") return this.#runCommands();
-      if (this.state === "sync" && this.transferSize >= 0) {
-        const used = this.#receive(this.#input, 0, this.#inputEnd);
+      const { transfer } = this;
+      if (transfer !== null && transfer.total >= 0) {
+        if (!transfer.isReceiving) return;
+        const used = transfer.receive(this.#input, 0, this.#inputEnd);
         if (used < 0) return this.#fail();
         this.#drop(used);
         continue;
       }
       const lf = this.#input.indexOf(10);
-      if (lf < 0 || lf >= this.#inputEnd) return;
+      if (lf < 0 || lf >= this.#inputEnd) {
+        if (this.#inputEnd > LONGEST_LINE) this.#fail();
+        return;
+      }
       const text = latin1(this.#input, 0, lf > 0 && this.#input[lf - 1] === 13 ? lf - 1 : lf);
       this.#drop(lf + 1);
-      if (!this.#handleLine(text)) return this.#fail();
+      if (!this.#handleLine(text)) {
+        if (!this.#stopped) this.#fail();
+        return;
+      }
     }
   }
 
   #drop(count: number): void {
     this.#input.copyWithin(0, count, this.#inputEnd);
     this.#inputEnd -= count;
+    if (this.#inputEnd === 0 && this.#input.length > KEEP_INPUT) this.#input = NO_BYTES;
   }
 
   #handleLine(text: string): boolean {
-    if (this.state === "sync") return this.#bulkHeader(text);
+    if (this.transfer !== null) return this.transfer.announce(text);
     // A master that is busy sends empty lines to show that it lives.
     if (this.state !== "handshake" || text === "") return true;
     const step = this.#steps.shift()!;
     if (!step.reply(text)) return false;
-    if (this.#steps.length > 0) this.#sendCommand(this.#steps[0].command);
+    this.#nextStep();
     return true;
   }
 
@@ -498,71 +462,80 @@ export class MasterLink implements ConnectionHandler, Link {
     const input = this.#input;
     let applied = 0;
     engine.beginServing(client);
-    const expiry = keyspace.expiry;
+    // Keys live until the master says that they have expired.
     keyspace.expiry = Expiry.IGNORE;
-    const pass = () => {
-      this.replication.append(input, applied, parser.pos);
-      applied = parser.pos;
-    };
-    while (parser.pos < this.#inputEnd && this.state === "connected") {
+    let broken = false;
+    while (parser.pos < this.#inputEnd && this.client === client) {
       const outcome = parser.parse(input, this.#inputEnd, Infinity, true);
       if (outcome === Parsed.INCOMPLETE) break;
       if (outcome === Parsed.ERROR) {
         this.#log.warning(`Protocol error (${parser.error}) from client: master`);
-        keyspace.expiry = expiry;
-        engine.endServing();
-        reply.clear();
-        return this.#fail();
+        broken = true;
+        break;
       }
       if (outcome === Parsed.COMMAND) {
         client.args = parser.args;
         execute(client);
         reply.clear();
       }
-      // A transaction counts when it is complete: a link that breaks in the middle must repeat it.
-      if (client.transaction === null) pass();
+      if (client.transaction === null && this.client === client) {
+        this.replication.append(input, applied, parser.pos);
+        applied = parser.pos;
+      }
     }
     if (engine.runCommand !== null) endRun(client);
-    keyspace.expiry = expiry;
+    engine.updateExpiry();
     engine.endServing();
     client.lastInteraction = keyspace.now;
-    if (this.state !== "connected") return;
+    this.replication.endOfBatch();
+    engine.propagation.endOfBatch();
+    if (this.client !== client) return;
+    if (broken) return this.#fail();
     if (applied > 0) {
       this.#drop(applied);
       parser.shift(applied);
     }
-    this.replication.endOfBatch();
-    engine.propagation.endOfBatch();
   }
 
-  // ---- ConnectionHandler and Link ----------------------------------------------------------------------------------------------
+  // ---- Link ----------------------------------------------------------------------------------------------------------------------
 
-  drain(): void {}
-
-  end(): void {
-    this.#connection?.close();
+  #drain(): void {
+    const unsent = this.#unsent;
+    this.#unsent = NO_BYTES;
+    if (unsent.length > 0) this.#write(unsent);
   }
 
-  closed(error: string): void {
-    if (this.#stopped || this.#connection === null) return;
-    if (this.state === "connected") {
-      this.#log.warning("Connection with master lost.");
-      this.#fail();
-      this.#log.notice(`Reconnecting to MASTER ${this.host}:${this.port}`);
-      this.connect();
-      return;
-    }
+  #closed(error: string): void {
+    if (this.#connection === null) return;
+    this.replication.engine.refreshTime();
+    if (this.state === "connected") return this.#lost();
     this.#log.warning(`I/O error trying to sync with MASTER: ${error === "" ? "connection lost" : error}`);
+    if (this.transfer?.isLoading) this.#loseTransfer("connection lost");
+    else this.#fail();
+  }
+
+  /** The link was up and is no more. */
+  #lost(): void {
+    this.#lostMeanwhile = false;
+    this.#log.warning("Connection with master lost.");
+    this.#log.notice("Caching the disconnected master state.");
     this.#fail();
+    // At once, before the master's backlog has moved on.
+    this.#log.notice(`Reconnecting to MASTER ${this.host}:${this.port}`);
+    this.connect();
   }
 
   /** Replies to the master's commands go nowhere. */
   send(_bytes: Uint8Array): void {}
+  sendNow(_bytes: Uint8Array): void {}
   sendGathered(): void {}
   flush(): void {
     this.replication.engine.reply.clear();
   }
   resume(): void {}
+  setNoDelay(on: boolean): void {
+    this.#connection?.setNoDelay(on);
+  }
   closeAfterReply(): void {
     this.close();
   }
@@ -570,16 +543,4 @@ export class MasterLink implements ConnectionHandler, Link {
   close(): void {
     this.#connection?.abort();
   }
-}
-
-/** Where the end mark is in the bytes, -1 if it is not there. */
-function findMark(bytes: Uint8Array, mark: string): number {
-  const last = bytes.length - mark.length;
-  const first = mark.charCodeAt(0);
-  for (let at = bytes.indexOf(first); at >= 0 && at <= last; at = bytes.indexOf(first, at + 1)) {
-    let i = 1;
-    while (i < mark.length && bytes[at + i] === mark.charCodeAt(i)) i++;
-    if (i === mark.length) return at;
-  }
-  return -1;
 }

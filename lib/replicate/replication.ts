@@ -16,6 +16,7 @@ import { Deny } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PropagationListener } from "../engine/propagation.ts";
 import { frameLength, writeFrame } from "../resp/frame.ts";
+import { Failover } from "./failover.ts";
 import { MasterLink } from "./master_link.ts";
 import { Replicas } from "./replicas.ts";
 import { ReplicationStream } from "./stream.ts";
@@ -37,11 +38,17 @@ export class Replication implements PropagationListener {
   secondOffset = -1;
   readonly stream = new ReplicationStream();
   readonly replicas: Replicas;
+  readonly failover: Failover;
   /** Null on a master. */
   master: MasterLink | null = null;
   fullSyncs = 0;
   partialSyncs = 0;
   partialSyncsRefused = 0;
+  /** On a replica: the database of the last command in the stream, as far as it was applied. */
+  database = 0;
+  /** Milliseconds since 1970 at which the link to a master was lost, 0 while it is up. */
+  downSince = 0;
+  #wantsAcks = false;
   /** Milliseconds since 1970 at which the last replica left, 0 while there are some. */
   #aloneSince = 0;
   /** Database of the last command in the stream, -1 to select again. */
@@ -54,6 +61,7 @@ export class Replication implements PropagationListener {
   constructor(readonly engine: Engine) {
     this.id = this.#newId();
     this.replicas = new Replicas(this);
+    this.failover = new Failover(this);
   }
 
   get isReplica(): boolean {
@@ -89,7 +97,7 @@ export class Replication implements PropagationListener {
   startStream(): void {
     if (this.stream.active) return;
     this.stream.begin(this.stream.offset);
-    this.#selected = -1;
+    this.reselect();
     if (!this.isReplica) this.engine.propagation.listen(this);
     this.engine.propagation.offset = this.stream.offset;
   }
@@ -128,37 +136,39 @@ export class Replication implements PropagationListener {
 
   endOfBatch(): void {
     this.replicas.feed();
+    this.trim();
+  }
+
+  /** Lets go of what neither the backlog nor a replica needs. */
+  trim(): void {
     this.stream.trim(this.engine.config.values.replBacklogSize, this.replicas.neededFrom);
   }
 
   // ---- Role --------------------------------------------------------------------------------------------------------------------
 
-  /** Asks the replicas to confirm what they have. */
+  /** Asks the replicas to confirm what they have; while writes are paused, later, because asking makes the stream longer. */
   requestAcks(): void {
     if (this.isReplica) return;
+    this.#wantsAcks = this.engine.paused;
+    if (this.#wantsAcks) return;
     this.command(Math.max(0, this.#selected), GETACK);
     this.endOfBatch();
-  }
-
-  /** What a replica's link may not do. */
-  get replicaDeny(): number {
-    return Deny.REPLICA;
   }
 
   /** REPLICAOF host port. */
   follow(host: string, port: number): void {
     const { engine } = this;
-    const wasMaster = this.master === null;
-    this.master?.stop();
-    for (const client of [...engine.clients.values()]) {
-      if (client.blocked === null || client.blocked.reason === "postponed") continue;
-      engine.blocking.releaseWithError(client);
-    }
-    if (wasMaster) {
+    if (this.master === null) {
       engine.propagation.unlisten(this);
+      // The new master may continue our history; it begins with a SELECT in any case.
       if (!this.stream.active) this.stream.begin(this.stream.offset);
+      this.database = Math.max(0, this.#selected);
+      this.downSince = 0;
+    } else this.#leaveMaster();
+    for (const client of [...engine.clients.values()]) {
+      if (client.blocked !== null && client.blocked.reason !== "postponed") engine.blocking.releaseWithError(client);
     }
-    // A master that becomes a replica may find that its new master continues its own history.
+    this.#waiters = [];
     const link = new MasterLink(this, host, port);
     this.master = link;
     engine.log.role = "S";
@@ -168,21 +178,37 @@ export class Replication implements PropagationListener {
     link.connect();
   }
 
+  #leaveMaster(): void {
+    const master = this.master!;
+    if (master.state === "connected") this.downSince = this.engine.keyspace.now;
+    else this.downSince = master.downSince;
+    master.stop();
+    this.master = null;
+  }
+
   /** REPLICAOF NO ONE; false if this is a master already. */
   becomeMaster(): boolean {
     const { engine } = this;
     if (this.master === null) return false;
-    this.master.stop();
-    this.master = null;
+    this.#leaveMaster();
     this.shiftId();
     this.replicas.disconnectAll();
     engine.log.role = "M";
     engine.config.assume("replicaof", "no one");
     this.reselect();
     if (this.stream.active) engine.propagation.listen(this);
+    engine.propagation.offset = this.stream.offset;
     this.#aloneSince = engine.keyspace.now;
+    engine.keyspace.ownDeadlines.clear();
     this.updateRole();
+    const { aof } = engine.persistence;
+    if (engine.config.values.appendonly && aof.state === "off") aof.switchOn();
     return true;
+  }
+
+  /** The server ends. */
+  stop(): void {
+    this.master?.stop();
   }
 
   /** After a change of role, of the link, or of the parameters that depend on them. */
@@ -190,6 +216,7 @@ export class Replication implements PropagationListener {
     const { engine } = this;
     const { values } = engine.config;
     engine.isReadOnlyReplica = this.isReplica && values.replicaReadOnly;
+    engine.keyspace.ownsDeadlines = this.isReplica && !values.replicaReadOnly;
     const stale = this.master !== null && this.master.state !== "connected" && !values.replicaServeStaleData;
     if (stale) engine.deny |= Deny.STALE;
     else engine.deny &= ~Deny.STALE;
@@ -219,6 +246,7 @@ export class Replication implements PropagationListener {
 
   /** A replica has confirmed an offset. */
   confirmed(): void {
+    this.failover.update();
     if (this.#waiters.length === 0) return;
     const waiters = this.#waiters;
     this.#waiters = [];
@@ -236,7 +264,7 @@ export class Replication implements PropagationListener {
   /** Fields of an RDB file's header that let this server go on with its replication later. */
   saveInfo(): (readonly [string, string])[] {
     if (!this.stream.active) return [];
-    const db = this.master === null ? Math.max(0, this.#selected) : this.master.database;
+    const db = this.master === null ? Math.max(0, this.#selected) : this.master.client?.db.index ?? this.database;
     return [["repl-stream-db", String(db)], ["repl-id", this.id], ["repl-offset", String(this.stream.offset)]];
   }
 
@@ -248,6 +276,7 @@ export class Replication implements PropagationListener {
     if (id === undefined || id.length !== 40 || !(offset >= 0) || !(db >= 0)) return;
     if (this.engine.config.values.replicaof !== null) {
       this.id = id;
+      this.database = db;
       this.stream.begin(offset);
     } else {
       this.secondId = id;
@@ -260,33 +289,44 @@ export class Replication implements PropagationListener {
 
   // ---- Time --------------------------------------------------------------------------------------------------------------------
 
-  /** Called by the cron at each tick; does its work once a second. */
+  /** Called by the cron at each tick; does most of its work once a second. */
   cron(): void {
     const { engine } = this;
     const { now } = engine.keyspace;
-    this.replicas.startWaiting();
+    this.replicas.fullSync.startWaiting();
+    this.failover.update();
+    if (engine.keyspace.ownDeadlines.size > 0) engine.keyspace.ownDeadlines.expire(now);
+    if (this.#wantsAcks && !engine.paused) this.requestAcks();
+    // A failover does not wait for the next second to try again.
+    if (this.failover.state !== "none" && this.master?.state === "connect") this.master.everySecond();
     if (now < this.#nextSecond) return;
     this.#nextSecond = now + 1000;
-    const { values } = engine.config;
+    const { replPingReplicaPeriod } = engine.config.values;
     this.master?.everySecond();
-    if (this.master === null && this.replicas.count > 0 && this.#seconds % values.replPingReplicaPeriod === 0) {
+    const pings = this.master === null && this.replicas.count > 0 && this.failover.state === "none";
+    if (pings && this.#seconds % replPingReplicaPeriod === 0) {
       this.command(Math.max(0, this.#selected), PING);
       this.endOfBatch();
     }
     this.#seconds++;
     this.replicas.everySecond();
+    this.#dropBacklog();
+    this.updateGoodReplicas();
+  }
+
+  /** A master that nobody has followed for repl-backlog-ttl seconds keeps no stream, and begins a new history with the next replica. */
+  #dropBacklog(): void {
+    const { engine } = this;
+    const { now } = engine.keyspace;
     if (this.replicas.count > 0 || this.master !== null) this.#aloneSince = 0;
     else if (this.#aloneSince === 0) this.#aloneSince = now;
+    const { replBacklogTtl } = engine.config.values;
     const alone = this.#aloneSince === 0 ? 0 : (now - this.#aloneSince) / 1000;
-    if (this.stream.active && values.replBacklogTtl > 0 && alone > values.replBacklogTtl) {
-      this.changeId();
-      this.clearSecondId();
-      this.stopStream();
-      engine.log.notice(
-        `Replication backlog freed after ${values.replBacklogTtl} seconds without connected replicas.`,
-      );
-    }
-    this.updateGoodReplicas();
+    if (!this.stream.active || replBacklogTtl === 0 || alone <= replBacklogTtl) return;
+    this.changeId();
+    this.clearSecondId();
+    this.stopStream();
+    engine.log.notice(`Replication backlog freed after ${replBacklogTtl} seconds without connected replicas.`);
   }
 
   /** The client is gone; it may have been a replica. */

@@ -2,9 +2,9 @@
  * The replication stream: the writes as bytes, numbered from the beginning of the history by their offset, and the backlog, which is
  * its latest part.
  *
- * The bytes live in blocks that are only ever appended to. What is sent to a replica is a view of a block, so all replicas and the
- * backlog share the same memory however far behind one of them is; a block goes when neither the backlog nor any replica's queue
- * refers to it.
+ * The bytes live in blocks that are only ever appended to. What is sent to a replica is a view of a block, never overwritten, so all
+ * replicas and the backlog share the same memory however far behind one of them is. A block goes when neither the backlog nor a
+ * replica needs it any more; until then a replica that comes back can continue from it, even beyond the size of the backlog.
  *
  *   blocks   …[start, start + used)…, without gaps, the last one is being filled
  *   offset   of the byte that comes next; a replica that has everything has the same
@@ -80,14 +80,12 @@ export class ReplicationStream {
     if (gone > 0) this.#blocks.splice(0, gone);
   }
 
-  /** Calls `visit` with views of the bytes from `offset` on; they are never overwritten. */
-  read(offset: number, visit: (view: Uint8Array) => void): void {
-    let index = this.#blocks.length;
-    while (index > 0 && this.#blocks[index - 1].start > offset) index--;
-    for (index = Math.max(0, index - 1); index < this.#blocks.length; index++) {
-      const block = this.#blocks[index];
-      const from = Math.max(0, offset - block.start);
-      if (from < block.used) visit(block.bytes.subarray(from, block.used));
-    }
+  /** A view of bytes from `offset` on, to the end of their block: at least one where `first <= offset < this.offset`. */
+  view(offset: number): Uint8Array {
+    // Almost always it is one of the last blocks.
+    let index = this.#blocks.length - 1;
+    while (this.#blocks[index].start > offset) index--;
+    const { bytes, start, used } = this.#blocks[index];
+    return bytes.subarray(offset - start, used);
   }
 }

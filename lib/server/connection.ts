@@ -50,6 +50,7 @@ const BLOCK = 16 * 1024;
 const SHARED = 4 * 1024;
 const BLOCK_OVERHEAD = 48;
 const NO_BYTES = new Uint8Array(0);
+const NO_LIMIT: OutputBufferLimit = { hard: 0, soft: 0, softSeconds: 0 };
 
 /** Parsers and input buffers that no connection needs at the moment. */
 export class ParserPool {
@@ -363,6 +364,12 @@ export class ClientConnection implements ConnectionHandler, Link {
     this.#gathered.push(bytes);
   }
 
+  sendNow(bytes: Uint8Array): void {
+    if (this.#closeWhenSent) return;
+    this.sendGathered();
+    this.#sendNow(bytes);
+  }
+
   sendGathered(): void {
     const parts = this.#gathered;
     if (parts.length === 0) return;
@@ -413,7 +420,9 @@ export class ClientConnection implements ConnectionHandler, Link {
   get #limit(): OutputBufferLimit {
     const limits = this.server.config.values.clientOutputBufferLimit;
     const { client } = this;
-    return client.isReplica ? limits.replica : client.subscriptions > 0 ? limits.pubsub : limits.normal;
+    // What a replica waits for is in the stream, which sees to its limits; here there is a part of it, or of a snapshot.
+    if (client.isReplica) return NO_LIMIT;
+    return client.subscriptions > 0 ? limits.pubsub : limits.normal;
   }
 
   /** More bytes of replies than this are not sent; what fits the room for replies always is, as in Redis. */
@@ -477,6 +486,10 @@ export class ClientConnection implements ConnectionHandler, Link {
       this.resume();
     }
     if (this.onDrained !== null && this.outputBytes < READ_AGAIN_AT) this.onDrained();
+  }
+
+  setNoDelay(on: boolean): void {
+    if (!this.isUnixSocket) this.connection.setNoDelay(on);
   }
 
   // ---- The end -----------------------------------------------------------------------------------------------------------------

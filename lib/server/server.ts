@@ -263,6 +263,7 @@ export class Server implements ServerControl {
     if (this.#stopped) return;
     this.#stopped = true;
     this.cron.stop();
+    this.engine.replication.stop();
     this.listening.close();
     this.engine.migrationLinks.closeAll();
     for (const client of [...this.engine.clients.values()]) {

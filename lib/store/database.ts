@@ -466,6 +466,9 @@ export class Database {
 
   /** Gives the key a deadline, in milliseconds since 1970 (a bigint where a double would not be exact). */
   setExpire(ref: number, at: number | bigint): number {
+    if (this.keyspace.ownsDeadlines && this.keyspace.expiry === Expiry.HIDE) {
+      this.keyspace.ownDeadlines.remember(this, ref);
+    }
     const time = Number(at);
     const low = typeof at === "bigint" ? Number(BigInt.asIntN(32, at)) : at | 0;
     const high = typeof at === "bigint" ? Number(at >> 32n) : Math.floor(at / TWO32);

@@ -14,6 +14,7 @@ import type { Clock, Random } from "../platform/platform.ts";
 import { Database } from "./database.ts";
 import type { HashSeed } from "./dict.ts";
 import type { KeyEvent } from "./events.ts";
+import { OwnDeadlines } from "./own_deadlines.ts";
 import type { Collection } from "./record.ts";
 import { Slab } from "./slab.ts";
 
@@ -78,6 +79,9 @@ export class Keyspace {
   /** The generation bit of records that no snapshot has to save: 0 or bit 31. */
   generation = 0;
   expiry: number = Expiry.DELETE;
+  /** On a writable replica: deadlines set by its own clients. */
+  readonly ownDeadlines = new OwnDeadlines();
+  ownsDeadlines = false;
   /** Access counters instead of clocks are kept (an LFU maxmemory-policy). */
   lfu = false;
   lfuLogFactor = 10;
@@ -91,6 +95,8 @@ export class Keyspace {
   evictedKeys = 0;
   lazyFreed = 0;
   graveyard: Collection[] = [];
+  /** A data set is being loaded into other databases than these. */
+  hasGuests = false;
   /** What was flushed during a snapshot, which still has to read it. */
   kept: Collection[] = [];
   /** Names a key for the observer that is not an argument of the current command. */
@@ -154,7 +160,7 @@ export class Keyspace {
   flush(db: Database): number {
     const keys = db.dict.count;
     if (keys === 0) return 0;
-    if (keys === this.keys && this.barrier === null) {
+    if (keys === this.keys && this.#isAlone) {
       this.#dropAll();
     } else {
       db.abandon();
@@ -165,10 +171,15 @@ export class Keyspace {
   /** Empties all databases. */
   flushAll(): number {
     const keys = this.keys;
-    if (this.barrier === null) {
+    if (this.#isAlone) {
       if (keys > 0 || this.graveyard.length > 0) this.#dropAll();
     } else for (const db of this.databases) this.flush(db);
     return keys;
+  }
+
+  /** Nobody else has something in the slab. */
+  get #isAlone(): boolean {
+    return this.barrier === null && !this.hasGuests;
   }
 
   #dropAll(): void {

@@ -32,9 +32,11 @@ const NOWHERE: Link = {
   memory: 0,
   onDrained: null,
   send() {},
+  sendNow() {},
   sendGathered() {},
   flush() {},
   resume() {},
+  setNoDelay() {},
   closeAfterReply() {},
   close() {},
 };
