@@ -60,14 +60,17 @@ export function parseId(c: Client, i: number, into: StreamId): boolean {
   return into.parse(a.buf, a.off[i], a.len[i], false, true) !== IdForm.INVALID || c.fail(INVALID_ID);
 }
 
-/** Argument i as a whole number of 64 bits, exact; null when it is none, which has been replied. */
-export function parseCounter(c: Client, i: number): Counter | null {
-  const { args: a } = c;
+/** Argument i as a whole number of 64 bits, exact; null when it is none. */
+export function int64(a: Args, i: number): Counter | null {
   const value = a.int(i);
-  if (Number.isSafeInteger(value)) return value;
-  const exact = parseBigInt64(a.buf, a.off[i], a.len[i]);
-  if (exact === null) c.reply.error(NOT_INTEGER);
-  return exact;
+  return Number.isSafeInteger(value) ? value : parseBigInt64(a.buf, a.off[i], a.len[i]);
+}
+
+/** The same; that it is none has been replied. */
+export function parseCounter(c: Client, i: number): Counter | null {
+  const value = int64(c.args, i);
+  if (value === null) c.reply.error(NOT_INTEGER);
+  return value;
 }
 
 /** Argument i as the beginning of an interval; `(` leaves the ID itself out. */

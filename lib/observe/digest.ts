@@ -17,6 +17,8 @@ import { Type } from "../store/record.ts";
 import { HashView } from "../store/types/hash.ts";
 import { ListView } from "../store/types/list.ts";
 import { SetView } from "../store/types/set.ts";
+import { type Stream, StreamCursor } from "../store/types/stream.ts";
+import { StreamId } from "../store/types/stream_id.ts";
 import { ZsetView } from "../store/types/zset.ts";
 
 const SIZE = 20;
@@ -67,6 +69,10 @@ const hash = new HashView();
 const list = new ListView();
 const set = new SetView();
 const zset = new ZsetView();
+const entry = new StreamCursor();
+const MIN_ID = new StreamId();
+const MAX_ID = new StreamId();
+MAX_ID.setMax();
 
 type Walk = (db: Database, ref: number, into: Digest) => void;
 
@@ -96,6 +102,17 @@ const ELEMENTS: Readonly<Record<number, Walk>> = {
     while (set.next()) {
       set.member.asText();
       into.add(set.member.buf, set.member.off, set.member.len);
+    }
+  },
+  [Type.STREAM]: (db, ref, into) => {
+    entry.start(db.object(ref) as Stream, MIN_ID, MAX_ID);
+    while (entry.next()) {
+      into.mixText(entry.id.text("."));
+      for (let i = 0; i < entry.fields; i++) {
+        entry.nextField();
+        into.mix(entry.field.buf, entry.field.off, entry.field.len);
+        into.mix(entry.value.buf, entry.value.off, entry.value.len);
+      }
     }
   },
   [Type.ZSET]: (db, ref, into) => {

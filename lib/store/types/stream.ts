@@ -51,6 +51,11 @@ export class Block extends HeapBlob {
   readonly id: StreamId;
   /** Bytes that the stream has accounted for this block. */
   accounted = 0;
+  /**
+   * Some entry's ID is below the block's. XSETID can take an empty stream back to lower IDs while there is still a block with
+   * deleted entries, which then takes the new ones.
+   */
+  goesBack = false;
 
   constructor(id: StreamId, capacity: number) {
     super(capacity);
@@ -98,6 +103,8 @@ export class Stream implements CopyableCollection {
   entriesAdded: Counter = 0;
   readonly groups: Map<string, Group> = new Map();
   readonly blocks: Block[] = [];
+  /** Some block once did: looking for the end of a range must not rely on the blocks' IDs. */
+  mayGoBack = false;
   readonly ledger: Ledger;
   /** Nodes of Redis's tree for these blocks, -1 when not known. */
   #radixNodes = -1;
@@ -138,6 +145,7 @@ export class Stream implements CopyableCollection {
       listpack.replaceInt(block, at, numberAt(block, at) + 1);
     }
     const same = hasMasterFields(block, a, from, pairs);
+    if (id.compare(block.id) < 0) block.goesBack = this.mayGoBack = true;
     id.difference(block.id, msDelta, seqDelta);
     listpack.appendInt(block, same ? SAME_FIELDS : 0);
     listpack.appendInt(block, exact(msDelta));
@@ -158,15 +166,22 @@ export class Stream implements CopyableCollection {
   #newBlock(id: StreamId, capacity: number): Block {
     const block = new Block(id, capacity);
     listpack.create(block);
-    this.addBlock(block);
+    // Only a stream that goes back can have a block with this ID.
+    if (!this.addBlock(block)) this.#replaceBlock(block);
     return block;
   }
 
-  /** Takes over a block that comes after all others (loading); the counters are the caller's business. */
-  addBlock(block: Block): void {
-    this.blocks.push(block);
+  /** Puts a block in its place; false if there is one with its ID. The counters are the caller's business. */
+  addBlock(block: Block): boolean {
+    const { blocks } = this;
+    const index = this.blockIndex(block.id) + 1;
+    if (index > 0 && blocks[index - 1].id.equals(block.id)) return false;
+    if (index === blocks.length) blocks.push(block);
+    else blocks.splice(index, 0, block);
     this.#account(block);
     this.#radixNodes = -1;
+    if (block.goesBack) this.mayGoBack = true;
+    return true;
   }
 
   #account(block: Block): void {
@@ -181,6 +196,11 @@ export class Stream implements CopyableCollection {
     if (index === 0) blocks.shift();
     else blocks.splice(index, 1);
     this.#radixNodes = -1;
+  }
+
+  #replaceBlock(block: Block): void {
+    this.#removeBlock(this.blockIndex(block.id));
+    this.addBlock(block);
   }
 
   /** Index of the last block that begins at or before the ID, -1 when there is none. */
@@ -352,6 +372,7 @@ export class Stream implements CopyableCollection {
       const twin = new Block(block.id, block.len);
       twin.buf.set(block.buf.subarray(0, block.len));
       twin.len = block.len;
+      twin.goesBack = block.goesBack;
       copy.addBlock(twin);
     }
     copy.count = this.count;
@@ -413,7 +434,8 @@ export class StreamCursor {
     this.#current = null;
     this.deletedToo = false;
     const index = stream.blockIndex(backwards ? to : from);
-    this.block = backwards ? index + 1 : Math.max(index, 0) - 1;
+    if (!backwards) this.block = Math.max(index, 0) - 1;
+    else this.block = index < 0 && stream.mayGoBack ? stream.blocks.length : index + 1;
     return this;
   }
 
@@ -511,6 +533,69 @@ export class StreamCursor {
 
 /** For looking up single entries. */
 const probe = new StreamCursor();
+
+/** Whether a block from outside, a sound listpack, has the layout of one: everything where it belongs, counts that are right. */
+export function isSoundBlock(block: Block): boolean {
+  const at = listpack.first(block);
+  if (at === -1) return false;
+  audit.begin(block, at);
+  const live = audit.int();
+  const deleted = audit.int();
+  const fields = audit.int();
+  audit.skip(fields);
+  if (audit.int() !== 0 || !(fields >= 0)) return false;
+  let liveSeen = 0;
+  let deletedSeen = 0;
+  while (!audit.failed && audit.at !== -1) {
+    const flags = audit.int();
+    audit.int();
+    msDelta.copy(element.value);
+    audit.int();
+    edge.setSum(block.id, msDelta, element.value);
+    if (edge.compare(block.id) < 0) block.goesBack = true;
+    const same = (flags & SAME_FIELDS) !== 0;
+    const own = same ? fields : audit.int();
+    if (!(own >= 0)) return false;
+    audit.skip(same ? own : own * 2);
+    if (audit.int() !== FIXED_ELEMENTS + (same ? own : own * 2 + 1)) return false;
+    if (flags & DELETED) deletedSeen++;
+    else liveSeen++;
+  }
+  return !audit.failed && live === liveSeen && deleted === deletedSeen;
+}
+
+/** Reads elements that may not be what they ought to be. */
+class Audit {
+  /** Offset of the next element, -1 at the end. */
+  at = -1;
+  failed = false;
+  #block: Block | null = null;
+
+  begin(block: Block, at: number): void {
+    this.#block = block;
+    this.at = at;
+    this.failed = false;
+  }
+
+  /** The next element, which must be an integer; NaN when it is none. */
+  int(): number {
+    if (this.at === -1) this.failed = true;
+    if (this.failed) return NaN;
+    this.at = listpack.read(this.#block!, this.at, element);
+    if (!element.isInt) this.failed = true;
+    return element.isInt ? element.value.number : NaN;
+  }
+
+  /** Passes over so many elements, which must be there. */
+  skip(elements: number): void {
+    for (let left = elements; left > 0 && !this.failed; left--) {
+      if (this.at === -1) this.failed = true;
+      else this.at = listpack.next(this.#block!, this.at);
+    }
+  }
+}
+
+const audit = new Audit();
 
 function isFull(
   block: Block,

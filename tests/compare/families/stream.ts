@@ -1,7 +1,10 @@
 /** Streams with explicit ids: what the clock would choose could not be compared. */
 
 import type { Argument } from "../../kit/client.ts";
+import { hostileArgument } from "../../kit/seeded.ts";
 import type { Draw, Family } from "../family.ts";
+
+const STAR = 42;
 
 const id = (d: Draw): Argument =>
   d.chance(0.05)
@@ -37,17 +40,28 @@ const fields = (d: Draw): Argument[] =>
     ? ["f1", d.value(), "f2", d.value()]
     : [...d.some(1, 3, () => [d.member(), d.value()]).flat(), ...d.maybe(0.03, "odd")];
 
+const add = (d: Draw): Argument[] => [
+  d.key("stream"),
+  ...d.maybe(0.1, "NOMKSTREAM"),
+  ...(d.chance(0.15) ? trim(d) : []),
+  nextId(d),
+  ...fields(d),
+];
+/** The same with a hostile argument, but none that lets the clock choose the id. */
+const addHostile = (d: Draw): Argument[] => {
+  const args = add(d);
+  const hostile = hostileArgument(d);
+  const first = typeof hostile === "string" ? hostile.charCodeAt(0) : hostile instanceof Uint8Array ? hostile[0] : 0;
+  if (first !== STAR) args[d.below(args.length)] = hostile;
+  return args;
+};
+
 export const stream: Family = {
   name: "stream",
   weight: 6,
   rows: [
-    ["XADD", 20, (d) => [
-      d.key("stream"),
-      ...d.maybe(0.1, "NOMKSTREAM"),
-      ...(d.chance(0.15) ? trim(d) : []),
-      nextId(d),
-      ...fields(d),
-    ]],
+    ["XADD", 18, add, "none"],
+    ["XADD", 2, addHostile, "none"],
     ["XLEN", 3, (d) => [d.key("stream")]],
     ["XRANGE", 6, (d) => [d.key("stream"), rangeStart(d), rangeEnd(d), ...d.maybe(0.4, "COUNT", d.count())]],
     ["XREVRANGE", 5, (d) => [d.key("stream"), rangeEnd(d), rangeStart(d), ...d.maybe(0.4, "COUNT", d.count())]],

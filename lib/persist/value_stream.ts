@@ -1,0 +1,204 @@
+/**
+ * Streams as bytes: the blocks as they are, the counters, then the groups with what is pending. Bytes from outside are only taken if all
+ * of it fits together, because nothing looks at it again: every block is walked, and the counters must be those of the entries.
+ *
+ *   blocks      n, then for each: ID (string of 16 bytes, big-endian), listpack (string)
+ *   counters    entries; last ID; and with STREAM_LISTPACKS_2: first ID, greatest deleted ID, entries ever added
+ *   groups      n, then for each: name, last ID, (STREAM_LISTPACKS_2:) entries read, pending entries, consumers
+ *   pending     n, then for each: ID (16 bytes), time (int64 LE), number of deliveries
+ *   consumers   n, then for each: name, time (int64 LE), IDs that are pending: n, then 16 bytes each
+ *
+ * All other numbers and IDs are lengths in RDB notation, of 64 bits.
+ */
+
+import { fromLatin1, latin1 } from "../bytes/ascii.ts";
+import { readI32BE, writeU32BE } from "../bytes/binary.ts";
+import type { Database } from "../store/database.ts";
+import { Type } from "../store/record.ts";
+import { Int64 } from "../store/types/int64.ts";
+import * as listpack from "../store/types/listpack.ts";
+import { Block, isSoundBlock, Stream } from "../store/types/stream.ts";
+import { type Consumer, type Counter, counterOf, type Group } from "../store/types/stream_group.ts";
+import { StreamId } from "../store/types/stream_id.ts";
+import type { RdbReader } from "./rdb_reader.ts";
+import type { RdbWriter } from "./rdb_writer.ts";
+import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
+
+const ID_BYTES = 16;
+
+const idBytes = new Uint8Array(ID_BYTES);
+const id = new StreamId();
+const wide = new Int64();
+
+export const streamCodec: ValueCodec = {
+  type: Type.STREAM,
+  rdbTypes: [RdbType.STREAM_LISTPACKS, RdbType.STREAM_LISTPACKS_2],
+
+  rdbType(): number {
+    return RdbType.STREAM_LISTPACKS_2;
+  },
+
+  write(db: Database, ref: number, out: RdbWriter): void {
+    const stream = db.object(ref) as Stream;
+    out.length(stream.blocks.length);
+    for (const block of stream.blocks) {
+      packId(block.id);
+      out.string(idBytes, 0, ID_BYTES);
+      out.string(block.buf, block.off, block.len);
+    }
+    out.length(stream.count);
+    writeId(out, stream.lastId);
+    writeId(out, stream.firstId);
+    writeId(out, stream.maxDeletedId);
+    writeCounter(out, stream.entriesAdded);
+    out.length(stream.groups.size);
+    for (const group of stream.groupsInOrder()) writeGroup(out, group);
+  },
+
+  read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
+    const stream = new Stream(context.keyspace.slab);
+    try {
+      readEntries(stream, input, rdbType === RdbType.STREAM_LISTPACKS_2);
+      for (let left = input.length(); left > 0; left--) {
+        readGroup(stream, input, rdbType === RdbType.STREAM_LISTPACKS_2);
+      }
+    } catch (error) {
+      stream.release();
+      throw error;
+    }
+    value.setObject(Type.STREAM, stream);
+    return true;
+  },
+};
+
+function writeGroup(out: RdbWriter, group: Group): void {
+  const { pending } = group;
+  writeName(out, group.name);
+  writeId(out, group.lastId);
+  writeCounter(out, group.entriesRead);
+  out.length(pending.count);
+  for (pending.first(); !pending.atEnd; pending.next()) {
+    pending.readId(id);
+    packId(id);
+    out.raw(idBytes, 0, ID_BYTES);
+    out.int64(group.deliveryTime);
+    writeCounter(out, group.deliveries);
+  }
+  out.length(group.consumers);
+  for (const consumer of group.consumersInOrder()) {
+    const own = consumer.pending;
+    writeName(out, consumer.name);
+    out.int64(consumer.seenTime);
+    out.length(own.count);
+    for (own.first(); !own.atEnd; own.next()) {
+      own.readId(id);
+      packId(id);
+      out.raw(idBytes, 0, ID_BYTES);
+    }
+  }
+}
+
+function readEntries(stream: Stream, input: RdbReader, isNew: boolean): void {
+  let entries = 0;
+  for (let left = input.length(); left > 0; left--) {
+    input.string();
+    if (input.bytesLen !== ID_BYTES) input.fail("block of a stream without an ID");
+    unpackId(input);
+    input.string();
+    const { bytes, bytesOff, bytesLen } = input;
+    if (!listpack.validate(bytes, bytesOff, bytesLen, true)) input.fail("unsound listpack of a stream");
+    const block = new Block(id, bytesLen);
+    block.buf.set(bytes.subarray(bytesOff, bytesOff + bytesLen));
+    block.len = bytesLen;
+    if (!isSoundBlock(block)) input.fail("unsound block of a stream");
+    if (!stream.addBlock(block)) input.fail("stream with a repeated block");
+    entries += block.live;
+  }
+  stream.count = input.length();
+  if (stream.count !== entries) input.fail("stream with a wrong number of entries");
+  readId(input, stream.lastId);
+  if (isNew) {
+    readId(input, stream.firstId);
+    readId(input, stream.maxDeletedId);
+    stream.entriesAdded = counterOf(input.length64());
+  } else {
+    stream.entriesAdded = stream.count;
+    stream.refreshFirst();
+  }
+}
+
+function readGroup(stream: Stream, input: RdbReader, isNew: boolean): void {
+  const name = readName(input);
+  if (stream.groups.has(name)) input.fail("stream with a repeated group");
+  const group = stream.addGroup(name);
+  readId(input, group.lastId);
+  group.entriesRead = isNew ? readSigned(input) : stream.entriesUpTo(group.lastId);
+  for (let left = input.length(); left > 0; left--) {
+    input.raw(ID_BYTES);
+    unpackId(input);
+    if (!group.addPending(id)) input.fail("repeated pending entry of a group");
+    group.deliveryTime = counterOf(input.int64());
+    group.deliveries = readSigned(input);
+  }
+  let owned = 0;
+  for (let left = input.length(); left > 0; left--) {
+    const consumerName = readName(input);
+    if (group.consumer(consumerName) !== null) input.fail("group with a repeated consumer");
+    const consumer = group.addConsumer(consumerName, counterOf(input.int64()));
+    owned += readOwned(group, consumer, input);
+  }
+  if (owned !== group.pending.count) input.fail("pending entry without a consumer");
+}
+
+/** Reads what is pending for a consumer; returns the number of entries. */
+function readOwned(group: Group, consumer: Consumer, input: RdbReader): number {
+  const count = input.length();
+  for (let left = count; left > 0; left--) {
+    input.raw(ID_BYTES);
+    unpackId(input);
+    if (!group.pending.seek(id)) input.fail("pending entry of a consumer that is not one of its group");
+    if (group.owner !== null) input.fail("pending entry of two consumers");
+    group.assign(id, consumer);
+  }
+  return count;
+}
+
+/** Writes an ID into `idBytes`. */
+function packId({ msHi, msLo, seqHi, seqLo }: StreamId): void {
+  writeU32BE(idBytes, 0, msHi);
+  writeU32BE(idBytes, 4, msLo);
+  writeU32BE(idBytes, 8, seqHi);
+  writeU32BE(idBytes, 12, seqLo);
+}
+
+/** Puts the bytes that were read last into `id`. */
+function unpackId({ bytes, bytesOff: at }: RdbReader): void {
+  id.set(readI32BE(bytes, at), readI32BE(bytes, at + 4), readI32BE(bytes, at + 8), readI32BE(bytes, at + 12));
+}
+
+function writeId(out: RdbWriter, { msHi, msLo, seqHi, seqLo }: StreamId): void {
+  out.length64(msHi >>> 0, msLo >>> 0);
+  out.length64(seqHi >>> 0, seqLo >>> 0);
+}
+
+function readId(input: RdbReader, into: StreamId): void {
+  into.setBig(input.length64(), input.length64());
+}
+
+function writeCounter(out: RdbWriter, counter: Counter): void {
+  wide.set(counter);
+  out.length64(wide.hi >>> 0, wide.lo >>> 0);
+}
+
+function readSigned(input: RdbReader): Counter {
+  return counterOf(BigInt.asIntN(64, input.length64()));
+}
+
+function writeName(out: RdbWriter, name: string): void {
+  out.string(fromLatin1(name), 0, name.length);
+}
+
+function readName(input: RdbReader): string {
+  input.string();
+  return latin1(input.bytes, input.bytesOff, input.bytesLen);
+}
