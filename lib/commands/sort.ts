@@ -336,7 +336,7 @@ function parseWeight(buf: Uint8Array, off: number, len: number): number {
 function sortElements(c: Client, mayStore: boolean): void {
   const { args: a, db, reply } = c;
   if (!options.parse(c, mayStore)) return;
-  const ref = db.lookupRead(a, 1);
+  let ref = db.lookupRead(a, 1);
   const type = ref === 0 ? Type.LIST : db.type(ref);
   if (type !== Type.LIST && type !== Type.SET && type !== Type.ZSET) return reply.error(WRONGTYPE);
   // What comes out of a set in no order would differ from server to server: it is sorted if it is stored or a script sees it.
@@ -345,6 +345,7 @@ function sortElements(c: Client, mayStore: boolean): void {
     options.alpha = true;
     options.by = 0;
   }
+  if (type === Type.ZSET) ref = enlarged(c, ref);
   const length = ref === 0 ? 0 : lengthOf(c, ref, type);
   const from = Math.min(Math.max(options.offset, 0), length);
   const until = options.count < 0 ? length : Math.min(from + options.count, length);
@@ -365,6 +366,16 @@ function sortElements(c: Client, mayStore: boolean): void {
       else reply.null();
     }
   }
+}
+
+/** Makes a sorted set a table, as Redis does before it sorts one: OBJECT ENCODING and DUMP show that it stays one. */
+function enlarged(c: Client, ref: number): number {
+  const { keyspace } = c.db;
+  zset.open(c.db, ref);
+  if (zset.table !== null) return ref;
+  if (keyspace.barrier !== null) keyspace.barrier.beforeChange(c.db, ref);
+  zset.convert();
+  return zset.ref;
 }
 
 function lengthOf(c: Client, ref: number, type: number): number {
