@@ -62,10 +62,7 @@ try {
 }
 server.onEnd = () => process.exit(0);
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  process.onSignal(signal, () => {
-    log.warning(`Received ${signal} scheduling shutdown...`);
-    server.shutdown({ save: "default", now: false, force: false });
-  });
+  process.onSignal(signal, () => server.ending.signalled(signal));
 }
 log.warning("Server initialized");
 try {

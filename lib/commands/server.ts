@@ -112,10 +112,14 @@ function shutDown(c: Client): void {
     else return reply.error(SYNTAX);
   }
   if ((abort && (saves || skips || now || force)) || (saves && skips)) return reply.error(SYNTAX);
-  if (abort) return reply.error(NO_SHUTDOWN);
+  const { control } = c.engine;
+  if (abort) {
+    if (control.abortShutdown()) reply.ok();
+    else reply.error(NO_SHUTDOWN);
+    return;
+  }
   if (!now && c.mayNotBlock) return reply.error(SHUTDOWN_REFUSED);
-  const problem = c.engine.control.shutdown({ save: saves ? "yes" : skips ? "no" : "default", now, force });
-  if (problem !== null) reply.error(errorReply(problem));
+  control.shutdown({ save: saves ? "yes" : skips ? "no" : "default", now, force }, c);
 }
 
 export const dbsize = command({

@@ -30,10 +30,26 @@ import { Stats } from "./stats.ts";
 import type { CommandTable } from "./table.ts";
 import { Watches } from "./transaction.ts";
 
+export interface ShutdownOptions {
+  /** "default": if there are save points. */
+  readonly save: "default" | "yes" | "no";
+  /** Without waiting for replicas. */
+  readonly now: boolean;
+  /** Whatever cannot be written. */
+  readonly force: boolean;
+}
+
 /** What the server does for commands. */
 export interface ServerControl {
-  /** SHUTDOWN: saves if wanted, closes everything and ends. Returns an error's text when it cannot. */
-  shutdown(options: { save: "default" | "yes" | "no"; now: boolean; force: boolean }): string | null;
+  /**
+   * SHUTDOWN: waits for replicas, saves if wanted, closes everything and ends. The client is parked; it is answered only if the
+   * server cannot end.
+   */
+  shutdown(options: ShutdownOptions, client: Client): void;
+  /** False when the server is not about to end. */
+  abortShutdown(): boolean;
+  /** Until when it waits for replicas (ms since 1970), 0 when it is not about to end. */
+  readonly shutdownDeadline: number;
   /** Opens what CONFIG SET with these names and values would listen on; null when there is nothing to wait for. */
   prepareListening(pairs: readonly string[]): Promise<void> | null;
   readonly port: number;

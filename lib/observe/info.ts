@@ -58,7 +58,7 @@ function server(engine: Engine): Field[] {
   const { process } = platform;
   const micros = platform.clock.nowMicros();
   const uptime = whole(micros / 1e6) - whole(control.startedAt / 1000);
-  return [
+  const fields: Field[] = [
     ["redis_version", REDIS_VERSION],
     ["redis_git_sha1", "00000000"],
     ["redis_git_dirty", 0],
@@ -84,6 +84,10 @@ function server(engine: Engine): Field[] {
     ["config_file", control.configFile],
     ["io_threads_active", 0],
   ];
+  if (control.shutdownDeadline > 0) {
+    fields.push(["shutdown_in_milliseconds", Math.max(0, control.shutdownDeadline - keyspace.now)]);
+  }
+  return fields;
 }
 
 function clients(engine: Engine): Field[] {
@@ -152,7 +156,7 @@ function memory(engine: Engine): Field[] {
     ["mem_fragmentation_bytes", m.rss - m.used],
     ["mem_not_counted_for_evict", m.notCounted],
     ["mem_replication_backlog", m.backlog],
-    ["mem_total_replication_buffers", m.backlog],
+    ["mem_total_replication_buffers", m.stream],
     ["mem_clients_slaves", m.replicas],
     ["mem_clients_normal", m.clients],
     ["mem_cluster_links", 0],

@@ -210,9 +210,9 @@ export class Persistence {
       this.lastSaveDuration = Math.floor((platform.clock.now() - this.backgroundStart) / 1000);
       this.#succeeded(this.#dirtyAtStart);
       if (inBackground) log.notice("Background saving terminated with success");
-    } else {
+    } else if (inBackground) {
       this.#failed();
-      if (inBackground) log.warning("Background saving error");
+      log.warning("Background saving error");
     }
     this.#onSaved(saved);
   }

@@ -55,6 +55,7 @@ export class Cron {
     engine.observation.sample();
     engine.eviction.free();
     engine.persistence.cron();
+    this.server.ending.tick();
     engine.replication.cron();
     engine.propagation.endOfBatch();
     this.#someClients();

@@ -12,7 +12,7 @@ import { ConfigFileError } from "../config/config.ts";
 import { hostPath } from "../bytes/path.ts";
 import type { Client } from "../engine/client.ts";
 import { Deny } from "../engine/command.ts";
-import { Engine, type ServerControl } from "../engine/engine.ts";
+import { Engine, type ServerControl, type ShutdownOptions } from "../engine/engine.ts";
 import { CommandTable } from "../engine/table.ts";
 import { fromLatin1 } from "../bytes/ascii.ts";
 import { Log, LogLevel } from "../observe/log.ts";
@@ -26,6 +26,7 @@ import { ClientConnection, ParserPool } from "./connection.ts";
 import { ClientEviction } from "./client_eviction.ts";
 import { Cron } from "./cron.ts";
 import { Listening } from "./listening.ts";
+import { Shutdown } from "./shutdown.ts";
 
 const MAX_CLIENTS = fromLatin1("-ERR max number of clients reached\r\n");
 const PROTECTED = fromLatin1(
@@ -44,6 +45,7 @@ export class Server implements ServerControl {
   readonly runId: string;
   nextDescriptor = 8;
   readonly listening: Listening;
+  readonly ending = new Shutdown(this);
   #stopped = false;
   /** Called once when the server has ended by itself (SHUTDOWN, a signal). */
   onEnd: () => void = () => {};
@@ -234,28 +236,16 @@ export class Server implements ServerControl {
 
   // ---- The end -----------------------------------------------------------------------------------------------------------------
 
-  shutdown(options: { save: "default" | "yes" | "no"; now: boolean; force: boolean }): string | null {
-    const { persistence } = this.engine;
-    this.log.warning("User requested shutdown...");
-    persistence.cancelBackground();
-    if (persistence.aof.state !== "off") {
-      this.log.notice("Calling fsync() on the AOF file.");
-      if (!persistence.aof.flushAll() && !options.force) {
-        this.log.warning("Error trying to write the AOF file, can't exit.");
-        return "Errors trying to SHUTDOWN. Check logs.";
-      }
-    }
-    if (options.save === "yes" || (options.save === "default" && this.config.values.save.length > 0)) {
-      this.log.notice("Saving the final RDB snapshot before exiting.");
-      if (!persistence.save() && !options.force) {
-        this.log.warning("Error trying to save the DB, can't exit.");
-        return "Errors trying to SHUTDOWN. Check logs.";
-      }
-    }
-    this.log.warning("Redis is now ready to exit, bye bye...");
-    this.stop();
-    this.onEnd();
-    return null;
+  shutdown(options: ShutdownOptions, client: Client | null = null): void {
+    this.ending.begin(options, client);
+  }
+
+  abortShutdown(): boolean {
+    return this.ending.abort();
+  }
+
+  get shutdownDeadline(): number {
+    return this.ending.deadline;
   }
 
   /** Closes all sockets and ends all timers; safe to call again. */
