@@ -3,6 +3,7 @@
  *
  * - no order: the members of a set, the fields of a hash, keys (compared as multisets)
  * - chance: a random member (compared by shape: the same kinds and lengths)
+ * - the last bit of a sine, which is the C library's: distances that were stored (key DISTANCES)
  * - time: what is left of a time to live (compared within a few seconds), idle times
  * - the process: client ids, memory, versions
  *
@@ -14,6 +15,11 @@ import { sameReply } from "../kit/differential.ts";
 import { errorOf, type Reply, show } from "../kit/reply.ts";
 
 type Compare = (a: Reply, b: Reply, command: Command) => boolean;
+
+/** The sorted set whose scores are distances: the families keep other commands away from it. */
+export const DISTANCES = "geo:stored";
+/** How far two libraries' distances may be from each other, relatively. */
+const SLACK_DISTANCE = 1e-13;
 
 /** Seconds that may pass between the same command's two executions, generously. */
 const SLACK_SECONDS = 20;
@@ -32,6 +38,28 @@ export function sameFor(command: Command, a: Reply, b: Reply, queue: readonly Co
 
 const unordered: Compare = (a, b) => sameReply(sorted(a), sorted(b));
 const unorderedPairs: Compare = (a, b) => sameReply(sorted(inPairs(a)), sorted(inPairs(b)));
+/** A sorted set's members with their scores, where scores are distances; members at nearly the same distance may come in any order. */
+const distances: Compare = (a, b, command) => {
+  if (command[1] !== DISTANCES) return false;
+  const [x, y] = [a, b].map((reply) => pairsOf(reply).toSorted((p, q) => p[0] < q[0] ? -1 : 1));
+  return x.length === y.length && x.every(([member, score], i) => {
+    const [otherMember, other] = y[i];
+    return member === otherMember && Math.abs(score - other) <= SLACK_DISTANCE * Math.abs(score);
+  });
+};
+
+/** Members and scores of ZRANGE WITHSCORES, in RESP2 or RESP3. */
+function pairsOf(reply: Reply): [string, number][] {
+  const flat = Array.isArray(reply) ? reply.flat() : [];
+  return Array.from({ length: flat.length / 2 }, (_, i) => {
+    const score = flat[i * 2 + 1];
+    return [
+      String(flat[i * 2]),
+      Number(typeof score === "object" && score !== null && "double" in score ? score.double : score),
+    ];
+  });
+}
+
 const shape: Compare = (a, b) => sameShape(a, b);
 const seconds: Compare = (a, b) => near(a, b, SLACK_SECONDS);
 /** Seconds since the last access: 0 is a time too. */
@@ -157,6 +185,7 @@ function withoutIdle(reply: Reply): Reply {
 
 /** By command, or by command and subcommand; what is not listed must be exactly the same. */
 const comparisons = new Map<string, Compare>([
+  ["ZRANGE", distances],
   ["SMEMBERS", unordered],
   ["SUNION", unordered],
   ["SINTER", unordered],

@@ -2,6 +2,7 @@
 
 import type { Argument } from "../../kit/client.ts";
 import type { Draw, Family } from "../family.ts";
+import { DISTANCES } from "../same.ts";
 
 const places: readonly (readonly [number, number])[] = [
   [13.361389, 38.115556],
@@ -60,7 +61,7 @@ export const geo: Family = {
     ["GEOPOS", 4, (d) => [d.key("geo"), ...d.some(0, 4, () => member(d))]],
     ["GEOHASH", 4, (d) => [d.key("geo"), ...d.some(0, 4, () => member(d))]],
     ["GEOSEARCH", 8, (d) => [d.key("geo"), ...search(d), ...shown(d)]],
-    ["GEOSEARCHSTORE", 3, (d) => ["geo:stored", d.key("geo"), ...search(d), ...d.maybe(0.3, "STOREDIST")], "none"],
+    ["GEOSEARCHSTORE", 3, (d) => [DISTANCES, d.key("geo"), ...search(d), ...d.maybe(0.3, "STOREDIST")], "none"],
     ["GEORADIUS", 4, (d) => [d.key("geo"), ...position(d), radius(d), unit(d), ...shown(d), ...chosen(d)]],
     ["GEORADIUS_RO", 2, (d) => [d.key("geo"), ...position(d), radius(d), unit(d), ...shown(d), ...chosen(d)]],
     ["GEORADIUSBYMEMBER", 3, (d) => [d.key("geo"), member(d), radius(d), unit(d), ...shown(d), ...chosen(d)]],
@@ -72,8 +73,8 @@ export const geo: Family = {
       unit(d),
       ...chosen(d),
       d.pick(["STORE", "STOREDIST"]),
-      "geo:stored",
+      DISTANCES,
     ], "none"],
-    ["ZRANGE", 2, () => ["geo:stored", 0, -1, "WITHSCORES"]],
+    ["ZRANGE", 2, () => [DISTANCES, 0, -1, "WITHSCORES"]],
   ],
 };
