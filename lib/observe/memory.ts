@@ -21,6 +21,8 @@ export interface MemoryReport {
   readonly clients: number;
   readonly replicas: number;
   readonly backlog: number;
+  /** Bytes of the whole replication stream that is kept. */
+  readonly stream: number;
   readonly aofBuffer: number;
   /** Of `used`, what `maxmemory` does not limit. */
   readonly notCounted: number;
@@ -36,10 +38,13 @@ export function memoryReport(engine: Engine): MemoryReport {
   const { keyspace, observation, platform: { process }, replication, stats } = engine;
   let clients = 0, replicas = 0;
   for (const client of engine.clients.values()) {
-    if (client.isReplica) replicas += clientMemory(client);
+    if (client.isReplica) replicas += clientMemory(client) - client.streamBytes;
     else clients += clientMemory(client);
   }
-  const backlog = replication.stream.memory;
+  // The stream's blocks serve the backlog first; what they hold beyond it is there for slow replicas.
+  const stream = replication.stream.memory;
+  const backlog = Math.min(stream, engine.config.values.replBacklogSize);
+  replicas += stream - backlog;
   const used = keyspace.usedMemory + clients + replicas + backlog;
   stats.peakMemory = Math.max(stats.peakMemory, used);
   const databases = keyspace.databases.filter((db) => db.dict.count > 0).map((db) => ({
@@ -62,8 +67,9 @@ export function memoryReport(engine: Engine): MemoryReport {
     clients,
     replicas,
     backlog,
+    stream,
     aofBuffer: 0,
-    notCounted: replicas + backlog,
+    notCounted: stream - backlog,
     databases,
     overhead,
     dataset,
