@@ -64,7 +64,7 @@ export function readPayload(
     return readValue(context, input.byte(), input, value) ? "ok" : "corrupt";
   } catch (error) {
     if (!(error instanceof CorruptData)) throw error;
-    context.log.verbose(`Internal error in RDB reading offset ${error.offset}: ${error.message}`);
+    context.log.verbose(error.logLine);
     return "corrupt";
   }
 }

@@ -10,10 +10,11 @@
 import { Deny } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
 import { hostPath } from "../bytes/path.ts";
+import { LogLevel } from "../observe/log.ts";
 import type { File, PlatformError } from "../platform/platform.ts";
 import { MISCONF_RDB } from "../resp/errors.ts";
-import { CorruptData } from "./rdb_reader.ts";
-import { LoadError, type LoadOptions, loadRdb, RdbFileSink } from "./rdb_file.ts";
+import { CorruptData, ShortData } from "./rdb_reader.ts";
+import { DamagedFile, LoadError, type LoadOptions, loadRdb, RdbFileSink } from "./rdb_file.ts";
 import { Aof } from "./aof.ts";
 import { loadAof, readManifest } from "./aof_load.ts";
 import { FileSource, type RdbSource } from "./rdb_source.ts";
@@ -320,10 +321,21 @@ export class Persistence {
     const path = this.#target;
     if (engine.platform.files.stat(path) === null) return;
     const start = engine.platform.clock.monotonic();
-    const aux = await this.loadFile(path, { keepExpired: false });
-    engine.replication.loadedInfo(aux);
+    engine.replication.loadedInfo(await this.#loadAtStart(path));
     const seconds = (engine.platform.clock.monotonic() - start) / 1000;
     engine.log.notice(`DB loaded from disk: ${seconds.toFixed(3)} seconds`);
+  }
+
+  /** Loads the file; what Redis logs before it gives up is logged. */
+  async #loadAtStart(path: string): Promise<ReadonlyMap<string, string>> {
+    try {
+      return await this.loadFile(path, { keepExpired: false });
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error;
+      this.engine.log.warning(error.message);
+      if (error instanceof DamagedFile) throw new Error("Terminating server after rdb file reading failure.");
+      throw new Error("Fatal error loading the RDB, check server logs. Exiting.");
+    }
   }
 
   /** Loads one RDB file into the databases, in slices; returns its header's fields. Rejects as `load` does. */
@@ -368,13 +380,15 @@ export class Persistence {
       this.keysLoaded = info.loaded;
       this.keysExpired = info.expired;
       const empty = info.emptySkipped > 0 ? `, empty keys skipped: ${info.emptySkipped}` : "";
-      engine.log.notice(`Done loading RDB, keys loaded: ${info.loaded}, keys expired: ${info.expired}${empty}.`);
+      const level = info.emptySkipped > 0 ? LogLevel.warning : LogLevel.notice;
+      engine.log.write(level, `Done loading RDB, keys loaded: ${info.loaded}, keys expired: ${info.expired}${empty}.`);
       return { aux: info.aux, end };
     } catch (error) {
-      if (error instanceof LoadError) throw new Error(error.message);
       if (!(error instanceof CorruptData)) throw error;
-      engine.log.warning("Short read or OOM loading DB. Unrecoverable error, aborting now.");
-      throw new Error(`Internal error in RDB reading offset ${error.offset}: ${error.message}`);
+      if (error instanceof ShortData) {
+        engine.log.warning("Short read or OOM loading DB. Unrecoverable error, aborting now.");
+      }
+      throw new DamagedFile(error.logLine);
     }
   }
 

@@ -162,8 +162,11 @@ export interface LoadOptions {
   readonly databases?: readonly Database[];
 }
 
-/** Why a file could not be loaded; `message` says where. */
+/** Why a file could not be loaded. */
 export class LoadError extends Error {}
+
+/** The same, where the content of the file is the reason; `message` says where. */
+export class DamagedFile extends LoadError {}
 
 /**
  * Loads RDB data into the engine's databases. `progress` is called between keys with the offset reached and may
@@ -270,10 +273,10 @@ class RdbLoad {
         info.functions.push(source.bytes.slice(source.bytesOff, source.bytesOff + source.bytesLen));
         return true;
       case Opcode.FUNCTION:
-        throw new LoadError("Pre-release function format not supported.");
+        return source.fail("Pre-release function format not supported.");
       case Opcode.MODULE_AUX: {
         const name = moduleName(source.length64());
-        throw new LoadError(`The RDB file contains AUX module data I can't load: no matching module '${name}'`);
+        return source.fail(`The RDB file contains AUX module data I can't load: no matching module '${name}'`);
       }
       default:
         this.#readKey(type);
@@ -287,7 +290,7 @@ class RdbLoad {
       if (type === RdbType.MODULE_PRE_GA || type === RdbType.MODULE_2) {
         source.string();
         const name = moduleName(source.length64());
-        throw new LoadError(`The RDB file contains module data I can't load: no matching module type '${name}'`);
+        source.fail(`The RDB file contains module data I can't load: no matching module type '${name}'`);
       }
       throw new CorruptData(`Unknown RDB encoding type ${type}`, source.position);
     }
@@ -332,11 +335,10 @@ class RdbLoad {
     if (this.#version < 5) return false;
     const wrong = this.source.checkTrailer();
     if (wrong === null) return false;
-    throw new LoadError(
-      `Wrong RDB checksum expected: (${wrong.expected.toString(16)}) but got (${
-        wrong.found.toString(16)
-      }). Aborting now.`,
-    );
+    const { log } = this.engine;
+    const [expected, found] = [wrong.expected.toString(16), wrong.found.toString(16)];
+    log.warning(`Wrong RDB checksum expected: (${expected}) but got (${found}). Aborting now.`);
+    throw new CorruptData("RDB CRC error", this.source.position);
   }
 }
 

@@ -14,10 +14,18 @@ import { LENGTH_32, LENGTH_64, STRING_INT16, STRING_INT32, STRING_INT8, STRING_L
 
 /** The bytes do not mean anything. `offset` is where, from the reader's beginning. */
 export class CorruptData extends Error {
-  constructor(reason: string, readonly offset: number) {
+  constructor(readonly reason: string, readonly offset: number) {
     super(`${reason} at offset ${offset}`);
   }
+
+  /** As Redis begins the line in its log. */
+  get logLine(): string {
+    return `Internal error in RDB reading offset ${this.offset}: ${this.reason}`;
+  }
 }
+
+/** The bytes end too early. */
+export class ShortData extends CorruptData {}
 
 /** LZF makes at most 264 bytes of 3. */
 const MOST_EXPANSION = 88;
@@ -55,7 +63,7 @@ export class RdbReader {
 
   /** Insists on `count` bytes. */
   need(count: number): void {
-    if (this.end - this.at < count && !this.more(count)) this.fail("data is cut short");
+    if (this.end - this.at < count && !this.more(count)) throw new ShortData("data is cut short", this.position);
   }
 
   byte(): number {

@@ -83,7 +83,7 @@ function readPairs(input: RdbReader): void {
 
 function readListpack(context: ValueContext, input: RdbReader): void {
   const blob = HeapBlob.from(input.bytes, input.bytesOff, input.bytesLen);
-  if (!arePairs(blob, context.keyspace.seed)) input.fail("unsound listpack of a hash");
+  if (!arePairs(blob, context.keyspace.seed)) input.fail("Hash listpack integrity check failed");
   hash.createFrom(context.keyspace, blob);
   if (hash.count > hash.limits.hashMaxListpackEntries) hash.convert();
 }
@@ -94,9 +94,9 @@ function readZiplist(context: ValueContext, input: RdbReader): void {
     hashMaxListpackEntries: context.config.values.hashMaxListpackEntries,
     hashMaxListpackValue: Infinity,
   };
-  const list = new ZiplistReader(input);
+  const list = new ZiplistReader(input, "Hash");
   while (list.next(field)) {
-    if (!list.next(content)) input.fail("field without a value");
+    if (!list.next(content)) input.fail("Hash ziplist integrity check failed: field without a value");
     field.asText();
     content.asText();
     if (!hash.set(field.buf, field.off, field.len, content.buf, content.off, content.len)) failRepeated(input);
@@ -108,13 +108,13 @@ function readZipmap(input: RdbReader): void {
   const end = input.bytesOff + input.bytesLen;
   let at = input.bytesOff + 1;
   const need = (count: number): void => {
-    if (count > end - at) input.fail("unsound zipmap");
+    if (count > end - at) input.fail("Zipmap integrity check failed");
   };
   const readLength = (): number => {
     need(1);
     const length = buf[at++];
     if (length < ZIPMAP_LONG) return length;
-    if (length === ZIPMAP_END) input.fail("unsound zipmap");
+    if (length === ZIPMAP_END) input.fail("Zipmap integrity check failed");
     need(4);
     at += 4;
     return (buf[at - 4] | (buf[at - 3] << 8) | (buf[at - 2] << 16) | (buf[at - 1] << 24)) >>> 0;
@@ -134,9 +134,9 @@ function readZipmap(input: RdbReader): void {
     at += valueLength + unused;
     if (!hash.set(buf, fieldAt, fieldLength, buf, valueAt, valueLength)) failRepeated(input);
   }
-  if (at + 1 !== end) input.fail("unsound zipmap");
+  if (at + 1 !== end) input.fail("Zipmap integrity check failed");
 }
 
 function failRepeated(input: RdbReader): never {
-  return input.fail("hash with a repeated field");
+  return input.fail("Duplicate hash fields detected");
 }

@@ -81,7 +81,7 @@ function readElements(input: RdbReader): void {
 
 function readZiplist(input: RdbReader): void {
   input.string();
-  const reader = new ZiplistReader(input);
+  const reader = new ZiplistReader(input, "List");
   while (reader.next(element)) {
     element.asText();
     list.push(false, element.buf, element.off, element.len);
@@ -92,15 +92,17 @@ function readNodes(rdbType: number, input: RdbReader): void {
   const nodes = input.length();
   for (let i = 0; i < nodes; i++) {
     const content = rdbType === RdbType.LIST_QUICKLIST_2 ? input.length() : PACKED;
-    if (content !== PLAIN && content !== PACKED) input.fail("list node of an unknown kind");
+    if (content !== PLAIN && content !== PACKED) {
+      input.fail("Quicklist integrity check failed: node of an unknown kind");
+    }
     input.string();
     if (content === PLAIN) {
-      if (input.bytesLen === 0) input.fail("empty list node");
+      if (input.bytesLen === 0) input.fail("Quicklist integrity check failed: empty node");
       list.convert().appendPlain(input.bytes, input.bytesOff, input.bytesLen);
     } else if (rdbType === RdbType.LIST_QUICKLIST) {
       const blob = new HeapBlob();
       listpack.create(blob);
-      const reader = new ZiplistReader(input);
+      const reader = new ZiplistReader(input, "List");
       while (reader.next(element)) {
         element.asText();
         listpack.append(blob, element.buf, element.off, element.len);
@@ -108,7 +110,7 @@ function readNodes(rdbType: number, input: RdbReader): void {
       addNode(blob.buf, blob.off, blob.len, nodes);
     } else {
       const { bytes, bytesOff, bytesLen } = input;
-      if (!listpack.validate(bytes, bytesOff, bytesLen, true)) input.fail("unsound listpack of a list");
+      if (!listpack.validate(bytes, bytesOff, bytesLen, true)) input.fail("List listpack integrity check failed");
       addNode(bytes, bytesOff, bytesLen, nodes);
     }
   }

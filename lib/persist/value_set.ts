@@ -33,7 +33,7 @@ export const setCodec: ValueCodec = {
     if (rdbType === RdbType.SET_INTSET) {
       input.string();
       const { bytes, bytesOff, bytesLen } = input;
-      if (!intset.validate(bytes, bytesOff, bytesLen, true)) input.fail("unsound intset");
+      if (!intset.validate(bytes, bytesOff, bytesLen, true)) input.fail("Intset integrity check failed");
       const blob = HeapBlob.from(bytes, bytesOff, bytesLen);
       set.createFrom(context.keyspace, blob);
       if (set.count > set.limits.setMaxIntsetEntries) set.convert();
@@ -45,7 +45,7 @@ export const setCodec: ValueCodec = {
       try {
         for (let i = 0; i < count; i++) {
           input.string();
-          if (!set.add(input.bytes, input.bytesOff, input.bytesLen)) input.fail("set with a repeated member");
+          if (!set.add(input.bytes, input.bytesOff, input.bytesLen)) input.fail("Duplicate set members detected");
         }
       } catch (error) {
         set.drop();

@@ -106,11 +106,11 @@ function readEntries(stream: Stream, input: RdbReader, isNew: boolean): void {
     unpackId(input);
     input.string();
     const { bytes, bytesOff, bytesLen } = input;
-    if (!listpack.validate(bytes, bytesOff, bytesLen, true)) input.fail("unsound listpack of a stream");
+    if (!listpack.validate(bytes, bytesOff, bytesLen, true)) input.fail("Stream listpack integrity check failed");
     const block = new Block(id, bytesLen);
     block.buf.set(bytes.subarray(bytesOff, bytesOff + bytesLen));
     block.len = bytesLen;
-    if (!isSoundBlock(block)) input.fail("unsound block of a stream");
+    if (!isSoundBlock(block)) input.fail("Stream listpack integrity check failed: unsound entries");
     if (!stream.addBlock(block)) input.fail("stream with a repeated block");
     entries += block.live;
   }

@@ -80,10 +80,10 @@ export const zsetCodec: ValueCodec = {
 function readListpack(context: ValueContext, input: RdbReader, value: LooseValue): boolean {
   input.string();
   const blob = HeapBlob.from(input.bytes, input.bytesOff, input.bytesLen);
-  if (!arePairs(blob, context.keyspace.seed)) input.fail("unsound listpack of a sorted set");
+  if (!arePairs(blob, context.keyspace.seed)) input.fail("Zset listpack integrity check failed");
   const { count } = zset.openBlob(blob);
   if (count === 0) return false;
-  if (!zset.isInOrder()) input.fail("listpack of a sorted set that is out of order");
+  if (!zset.isInOrder()) input.fail("Zset listpack integrity check failed: out of order");
   if (count > context.config.values.zsetMaxListpackEntries) {
     value.setObject(Type.ZSET, tableOf(context.keyspace, blob));
   } else value.setBytes(Type.ZSET, blob.buf, blob.off, blob.len);
@@ -114,9 +114,9 @@ function readTextScore(input: RdbReader): number {
 
 function readZiplist(table: SortedSet, input: RdbReader): void {
   input.string();
-  const list = new ZiplistReader(input);
+  const list = new ZiplistReader(input, "Zset");
   while (list.next(member)) {
-    if (!list.next(element)) input.fail("member without a score");
+    if (!list.next(element)) input.fail("Zset ziplist integrity check failed: member without a score");
     member.asText();
     add(table, input, scoreIn(element), member.buf, member.off, member.len, false);
   }
@@ -131,6 +131,6 @@ function add(
   len: number,
   isFirst: boolean,
 ): void {
-  if (score !== score) input.fail("score that is not a number");
-  if (!table.add(score, buf, off, len, isFirst)) input.fail("sorted set with a repeated member");
+  if (score !== score) input.fail("Zset with NAN score detected");
+  if (!table.add(score, buf, off, len, isFirst)) input.fail("Duplicate zset fields detected");
 }

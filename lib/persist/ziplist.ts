@@ -33,8 +33,11 @@ export class ZiplistReader {
   #last = 0;
   #read = 0;
 
-  /** Reads the ziplist that is the string which `input` has just read. Nothing else may be read from `input` meanwhile. */
-  constructor(input: RdbReader) {
+  /**
+   * Reads the ziplist that is the string which `input` has just read. Nothing else may be read from `input` meanwhile. `what` is
+   * the type of the value, for messages.
+   */
+  constructor(input: RdbReader, readonly what: string) {
     this.#input = input;
     this.#buf = input.bytes;
     this.#begin = input.bytesOff;
@@ -42,7 +45,7 @@ export class ZiplistReader {
     this.#at = this.#begin + HEADER;
     this.#last = this.#at;
     if (input.bytesLen < HEADER + 1 || this.#u32(this.#begin) !== input.bytesLen || this.#buf[this.#end] !== END) {
-      input.fail("unsound ziplist");
+      input.fail(`${what} ziplist integrity check failed`);
     }
   }
 
@@ -133,6 +136,6 @@ export class ZiplistReader {
   }
 
   #fail(): never {
-    return this.#input.fail("unsound ziplist");
+    return this.#input.fail(`${this.what} ziplist integrity check failed`);
   }
 }

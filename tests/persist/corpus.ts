@@ -26,13 +26,7 @@ const INTEGERS = [
 /** All commands of the corpus; none of them fails on an empty server. */
 export function corpus(random: Seeded): Command[] {
   const commands: Command[] = [];
-  const word = (): string =>
-    random.chance(0.3)
-      ? random.pick(INTEGERS)
-      : random.chance(0.5)
-      ? random.binary(random.between(0, 70))
-      : random.word(random.between(1, 40));
-  const words = (n: number) => Array.from({ length: n }, word);
+  const words = (n: number) => Array.from({ length: n }, () => word(random));
   for (const [i, value] of [...INTEGERS, "", "007", "9223372036854775808", "\0\r\n"].entries()) {
     commands.push(["SET", `string:${i}`, value]);
   }
@@ -95,10 +89,51 @@ export function corpus(random: Seeded): Command[] {
   commands.push(["HSET", "hash at the limit", random.word(64), random.word(64)], ["SADD", "set of one", "x"]);
   commands.push(["SADD", "intset that was larger", 1, 100_000], ["SREM", "intset that was larger", 100_000]);
   commands.push(["HSET", "shrunk hash", ...words(300)], ["HSET", "shrunk hash", "f", "v"]);
-  for (const key of ["string:3", "list:60", "set:129", "hash:3", "hash:500", "zset:1", "zset:500", "intset:3:100"]) {
+  commands.push(...streams(random));
+  for (
+    const key of [
+      "string:3",
+      "list:60",
+      "set:129",
+      "hash:3",
+      "hash:500",
+      "zset:1",
+      "zset:500",
+      "intset:3:100",
+      "stream:3",
+    ]
+  ) {
     commands.push(["PEXPIREAT", key, random.between(4_000_000_000_000, 5_000_000_000_000)]);
   }
   commands.push(["PEXPIREAT", "string:1", "9007199254740993"]);
   commands.push(["SELECT", 3], ["SET", "other", "database"], ["RPUSH", "list", "a"], ["SELECT", 0]);
   return commands;
+}
+
+/** Streams of several sizes, with deleted entries, groups, and entries that are pending. */
+function streams(random: Seeded): Command[] {
+  const commands: Command[] = [["XADD", "emptied stream", "5-1", "f", "v"], ["XTRIM", "emptied stream", "MAXLEN", 0]];
+  commands.push(["XGROUP", "CREATE", "stream of groups", "g", "$", "MKSTREAM"]);
+  for (const size of [1, 3, 99, 100, 101, 400]) {
+    const key = `stream:${size}`;
+    for (let i = 1; i <= size; i++) {
+      const fields = random.chance(0.8) ? ["a", word(random), "b", word(random)] : [word(random), word(random)];
+      commands.push(["XADD", key, `${1000 + (i >> 2)}-${i}`, ...fields]);
+    }
+    for (let n = random.below(size); n > 0; n -= 7) commands.push(["XDEL", key, `${1000 + (n >> 2)}-${n}`]);
+    for (const group of ["g", "another group"]) {
+      commands.push(["XGROUP", "CREATE", key, group, random.pick(["0", "$", "1001-5"])]);
+      commands.push(["XGROUP", "CREATECONSUMER", key, group, "idle consumer"]);
+      for (const consumer of ["c", "d"]) {
+        commands.push(["XREADGROUP", "GROUP", group, consumer, "COUNT", random.between(1, 30), "STREAMS", key, ">"]);
+      }
+      commands.push(["XACK", key, group, "1000-1", "1001-4", "1002-9"]);
+    }
+  }
+  return commands;
+}
+
+function word(random: Seeded): string {
+  if (random.chance(0.3)) return random.pick(INTEGERS);
+  return random.chance(0.5) ? random.binary(random.between(0, 70)) : random.word(random.between(1, 40));
 }

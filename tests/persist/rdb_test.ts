@@ -187,8 +187,8 @@ test("a file that cannot be loaded is refused with the reason", async () => {
     ["newer version", new RdbBytes(11), /^Can't handle RDB format version 11$/],
     ["version that is no number", latin1("REDISnope\xff"), /^Can't handle RDB format version 0$/],
     ["hexadecimal version", latin1("REDIS0x1\xff"), /^Can't handle RDB format version 0$/],
-    ["unknown type", new RdbBytes(10).key(20, "k").string("v"), /Unknown RDB encoding type 20 at offset \d+/],
-    ["unknown type", new RdbBytes(10).raw(200, 0), /Unknown RDB encoding type 200 at offset \d+/],
+    ["unknown type", new RdbBytes(10).key(20, "k").string("v"), /Unknown RDB encoding type 20/],
+    ["unknown type", new RdbBytes(10).raw(200, 0), /Unknown RDB encoding type 200/],
     [
       "module",
       new RdbBytes(10).key(7, "k").raw(0x81, moduleId("ReJSON-RL", 3)),
@@ -204,36 +204,41 @@ test("a file that cannot be loaded is refused with the reason", async () => {
     [
       "key twice",
       new RdbBytes(10).key(0, "k").string("1").key(0, "k").string("2"),
-      /duplicated key 'k' in DB 0 at offset \d+/,
+      /duplicated key 'k' in DB 0/,
     ],
-    ["member twice", new RdbBytes(10).key(2, "k").count(2).string("a").string("a"), /repeated member at offset \d+/],
-    ["field twice", new RdbBytes(10).key(4, "k").count(2).string("a").string("1").string("a").string("2"), /repeated/],
-    ["score", new RdbBytes(10).key(3, "k").count(1).string("a").raw(253), /not a number at offset \d+/],
-    ["score", new RdbBytes(10).key(3, "k").count(1).string("a").raw(2, "x1"), /not a number at offset \d+/],
-    ["score", new RdbBytes(10).key(5, "k").count(1).string("a").raw(u64(0x7ff8000000000000n)), /not a number/],
-    ["length as a string", new RdbBytes(10).key(0, "k").raw(0xc4), /string expected at offset \d+/],
-    ["string as a length", new RdbBytes(10).key(1, "k").raw(0xc0, 1), /length expected at offset \d+/],
-    ["huge string", new RdbBytes(10).key(0, "k").raw(0x81, u64(2n ** 62n).reverse()), /cut short at offset \d+/],
-    ["huge count", new RdbBytes(10).key(2, "k").raw(0x81, u64(2n ** 62n).reverse()).string("a"), /at offset \d+/],
-    ["huge text", new RdbBytes(10).key(0, "k").raw(0xc3, 3, 0x80, 0x7f, 0xff, 0xff, 0xff, 0, "a", 0), /at offset \d+/],
-    ["zipmap", new RdbBytes(10).key(9, "k").string(zipmap([["a", "b"]]).subarray(0, 5)), /zipmap at offset \d+/],
-    ["zipmap", new RdbBytes(10).key(9, "k").string(zipmap([["a", "b"], ["a", "b"]])), /repeated/],
-    ["ziplist", new RdbBytes(10).key(13, "k").string(ziplist(["a", "b", "c"])), /without a value at offset \d+/],
-    ["ziplist", new RdbBytes(10).key(12, "k").string(ziplist(["a", "b"])), /not a number at offset \d+/],
-    ["ziplist", new RdbBytes(10).key(10, "k").string(ziplist(["a"]).fill(0, 4, 5)), /ziplist at offset \d+/],
-    ["intset", new RdbBytes(10).key(11, "k").string(intset([2, 1], 2)), /intset at offset \d+/],
-    ["intset", new RdbBytes(10).key(11, "k").string(intset([1, 1], 2)), /intset at offset \d+/],
-    ["listpack", new RdbBytes(10).key(16, "k").string(listpack(["a"])), /listpack of a hash at offset \d+/],
-    ["listpack", new RdbBytes(10).key(17, "k").string(listpack(["a", 2, "b", 1])), /out of order at offset \d+/],
+    ["member twice", new RdbBytes(10).key(2, "k").count(2).string("a").string("a"), /Duplicate set members/],
+    [
+      "field twice",
+      new RdbBytes(10).key(4, "k").count(2).string("a").string("1").string("a").string("2"),
+      /Duplicate hash fields/,
+    ],
+    ["score", new RdbBytes(10).key(3, "k").count(1).string("a").raw(253), /Zset with NAN score/],
+    ["score", new RdbBytes(10).key(3, "k").count(1).string("a").raw(2, "x1"), /Zset with NAN score/],
+    ["score", new RdbBytes(10).key(5, "k").count(1).string("a").raw(u64(0x7ff8000000000000n)), /Zset with NAN score/],
+    ["length as a string", new RdbBytes(10).key(0, "k").raw(0xc4), /string expected/],
+    ["string as a length", new RdbBytes(10).key(1, "k").raw(0xc0, 1), /length expected/],
+    ["huge string", new RdbBytes(10).key(0, "k").raw(0x81, u64(2n ** 62n).reverse()), /cut short/],
+    ["huge count", new RdbBytes(10).key(2, "k").raw(0x81, u64(2n ** 62n).reverse()).string("a"), /offset \d+/],
+    ["huge text", new RdbBytes(10).key(0, "k").raw(0xc3, 3, 0x80, 0x7f, 0xff, 0xff, 0xff, 0, "a", 0), /offset \d+/],
+    ["zipmap", new RdbBytes(10).key(9, "k").string(zipmap([["a", "b"]]).subarray(0, 5)), /Zipmap integrity/],
+    ["zipmap", new RdbBytes(10).key(9, "k").string(zipmap([["a", "b"], ["a", "b"]])), /Duplicate hash fields/],
+    ["ziplist", new RdbBytes(10).key(13, "k").string(ziplist(["a", "b", "c"])), /without a value/],
+    ["ziplist", new RdbBytes(10).key(12, "k").string(ziplist(["a", "b"])), /Zset with NAN score/],
+    ["ziplist", new RdbBytes(10).key(10, "k").string(ziplist(["a"]).fill(0, 4, 5)), /List ziplist integrity/],
+    ["intset", new RdbBytes(10).key(11, "k").string(intset([2, 1], 2)), /Intset integrity/],
+    ["intset", new RdbBytes(10).key(11, "k").string(intset([1, 1], 2)), /Intset integrity/],
+    ["listpack", new RdbBytes(10).key(16, "k").string(listpack(["a"])), /Hash listpack integrity/],
+    ["listpack", new RdbBytes(10).key(17, "k").string(listpack(["a", 2, "b", 1])), /out of order/],
     [
       "list node",
       new RdbBytes(10).key(18, "k").count(1).count(3).string(listpack(["a"])),
-      /unknown kind at offset \d+/,
+      /unknown kind/,
     ],
   ];
   for (const [name, file, reason] of refusals) {
     const message = await loadFailure(new InProcess(), file instanceof RdbBytes ? file.finish() : file);
     assert(message !== null && reason.test(message), `${name}: ${message}`);
+    assert(/^(Wrong signature|Can't handle|FATAL)/.test(message) || /offset \d+/.test(message), `${name}: ${message}`);
   }
 });
 
@@ -241,11 +246,7 @@ test("a wrong checksum is refused, none is not", async () => {
   const file = new RdbBytes(10).key(0, "k").string("v").finish();
   const damaged = file.slice();
   damaged[13] ^= 1;
-  assert(
-    /^Wrong RDB checksum expected: \([0-9a-f]+\) but got \([0-9a-f]+\)\. Aborting now\.$/.test(
-      await loadFailure(new InProcess(), damaged) ?? "",
-    ),
-  );
+  assertEquals(await loadFailure(new InProcess(), damaged), "Internal error in RDB reading offset 23: RDB CRC error");
   const server = new InProcess();
   await load(server, file.slice().fill(0, file.length - 8));
   assertEquals(server.run("GET", "k"), "$1\r\nv\r\n");
