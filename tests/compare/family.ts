@@ -31,6 +31,8 @@ export interface Family {
   /** How often the family is drawn, relative to the others. */
   readonly weight: number;
   readonly rows: readonly Row[];
+  /** Goes before each command of the family. */
+  readonly before?: Step;
   readonly scripts?: readonly Script[];
 }
 
@@ -147,7 +149,9 @@ export class Draw extends Seeded {
         "123456789012",
       ]);
     }
-    return this.pick(["9007199254740993", "-9007199254740992", "1.7976931348623157e+308", "5e-324", "0", "-0"]);
+    // No smaller ones than these: SORT of a set with a subnormal score fails on Redis, which takes strtod's errno for its own.
+    const smallest = "2.2250738585072014e-308";
+    return this.pick(["9007199254740993", "-9007199254740992", "1.7976931348623157e+308", smallest, "0", "-0"]);
   }
 
   /** A time to live in seconds, gone at once or far away. */

@@ -302,7 +302,7 @@ function drawPart(draw: Draw, family: Family): Step[] {
   let command: Argument[] = [name, ...drawArguments(draw)];
   if (draw.chance(HOSTILE)) command = spoil(draw, command, hostility ?? "all");
   if (draw.chance(0.05)) command[0] = draw.chance(0.5) ? name.toLowerCase() : name[0] + name.slice(1).toLowerCase();
-  return [command];
+  return family.before === undefined ? [command] : [family.before, command];
 }
 
 function spoil(draw: Draw, command: Argument[], hostility: Hostility): Argument[] {

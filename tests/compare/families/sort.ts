@@ -18,6 +18,8 @@ function sortArguments(d: Draw): Argument[] {
 export const sort: Family = {
   name: "sort",
   weight: 2,
+  // Redis's SORT takes an errno that an earlier command has left (a score of 1e-400) for its own. Reading another score resets it.
+  before: ["ZADD", "none:0", "XX", 1, "m"],
   rows: [
     ["SORT", 8, sortArguments],
     ["SORT_RO", 3, sortArguments],
