@@ -48,7 +48,7 @@ function set(c: Client): void {
 
 function setPairs(c: Client, pairs: readonly string[]): void {
   const { engine, reply } = c;
-  const loading = (engine.deny & Deny.LOADING) !== 0;
+  const loading = (engine.deny & (Deny.LOADING | Deny.ASYNC_LOADING)) !== 0;
   const result = engine.config.set(pairs, { loading, local: isLocal(c) });
   if (result.kind === "ok") reply.ok();
   else if (result.kind === "loading") reply.error(LOADING);

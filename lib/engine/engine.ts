@@ -137,6 +137,9 @@ export class Engine implements KeyspaceObserver {
     this.stats.errorReplies++;
     const { errors } = this.stats;
     errors.set(error.prefix, (errors.get(error.prefix) ?? 0) + 1);
+    if (this.serving !== null && (this.serving.isMaster || this.serving.isReplica)) {
+      this.replication.errorOnLink(this.serving, error);
+    }
   }
 
   refreshTime(): void {

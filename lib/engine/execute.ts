@@ -214,7 +214,10 @@ function admit(c: Client, cmd: Command): boolean {
     );
   }
   if (denied & Deny.STALE) return refuse(c, cmd, MASTERDOWN);
-  if (denied & (Deny.LOADING | Deny.ASYNC_LOADING) && !c.isTrusted) return refuse(c, cmd, LOADING);
+  if (!c.isTrusted) {
+    if (denied & Deny.LOADING) return refuse(c, cmd, LOADING);
+    if (denied & Deny.ASYNC_LOADING && flags & Flag.NO_ASYNC_LOADING) return refuse(c, cmd, LOADING);
+  }
   if (denied & Deny.BUSY) return refuse(c, cmd, BUSY);
   if (denied & Deny.REPLICA && !c.isMaster) return refuse(c, cmd, REPLICA_KEYSPACE);
   if (denied & (Deny.PAUSED_ALL | Deny.PAUSED_WRITE) && !c.isReplica && !c.isTrusted) {

@@ -9,12 +9,13 @@
  */
 
 import type { Args } from "../bytes/args.ts";
-import { fromLatin1 } from "../bytes/ascii.ts";
+import { fromLatin1, latin1 } from "../bytes/ascii.ts";
 import { Args as Arguments } from "../bytes/args.ts";
 import type { Client } from "../engine/client.ts";
 import { Deny } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PropagationListener } from "../engine/propagation.ts";
+import type { ErrorReply } from "../resp/errors.ts";
 import { frameLength, writeFrame } from "../resp/frame.ts";
 import { Failover } from "./failover.ts";
 import { MasterLink } from "./master_link.ts";
@@ -22,6 +23,8 @@ import { Replicas } from "./replicas.ts";
 import { ReplicationStream } from "./stream.ts";
 
 const KEEP_SCRATCH = 65536;
+/** Bytes of the stream that an error in it is shown with. */
+const SHOWN = 256;
 const NO_ID = "0".repeat(40);
 const PING = Arguments.of("PING");
 const GETACK = Arguments.of("REPLCONF", "GETACK", "*");
@@ -327,6 +330,36 @@ export class Replication implements PropagationListener {
     this.clearSecondId();
     this.stopStream();
     engine.log.notice(`Replication backlog freed after ${replBacklogTtl} seconds without connected replicas.`);
+  }
+
+  /** An error is the reply to something that our master or a replica of ours has sent, and none of them expects one. */
+  errorOnLink(client: Client, { text }: ErrorReply): void {
+    const { engine } = this;
+    const [from, to] = client.isMaster ? ["replica", "master"] : ["master", "replica"];
+    const name = client.command?.fullName ?? "<unknown>";
+    engine.log.warning(
+      `== CRITICAL == This ${from} is sending an error to its ${to}: '-${text}' after processing the command '${name}'`,
+    );
+    engine.stats.unexpectedErrors++;
+    if (client.isMaster && this.stream.length > 0) this.#showLatest();
+    const { propagationErrorBehavior, replicaReadOnly } = engine.config.values;
+    if (!client.isMaster || !replicaReadOnly || propagationErrorBehavior === "ignore") return;
+    engine.log.warning(
+      `This ${from} panicked sending an error to its ${to} after processing the command '${name}'`,
+    );
+    engine.platform.process.exit(1);
+  }
+
+  /** The end of the stream goes to the log. */
+  #showLatest(): void {
+    const length = Math.min(SHOWN, this.stream.length);
+    let shown = "";
+    for (let at = this.stream.offset - length; at < this.stream.offset;) {
+      const view = this.stream.view(at);
+      shown += latin1(view, 0, view.length);
+      at += view.length;
+    }
+    this.engine.log.warning(`Latest backlog is: '${JSON.stringify(shown)}'`);
   }
 
   /** The client is gone; it may have been a replica. */
