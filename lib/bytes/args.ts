@@ -7,6 +7,7 @@
  */
 
 import { equalsFolded, fromLatin1, latin1, parseInt64 } from "./ascii.ts";
+import { equalBytes } from "./span.ts";
 
 /** One thing that becomes an argument: text is latin1, a number is whole. */
 export type Part = string | number | bigint | Uint8Array;
@@ -93,10 +94,14 @@ export class Args {
     return this.buf.slice(this.off[i], this.off[i] + this.len[i]);
   }
 
+  /** Whether arguments i and j are the same bytes. */
   equal(i: number, j: number): boolean {
-    if (this.len[i] !== this.len[j]) return false;
-    for (let k = 0; k < this.len[i]; k++) if (this.buf[this.off[i] + k] !== this.buf[this.off[j] + k]) return false;
-    return true;
+    return this.len[i] === this.len[j] && equalBytes(this.buf, this.off[i], this.buf, this.off[j], this.len[i]);
+  }
+
+  /** Whether argument i is these bytes. */
+  equals(i: number, bytes: Uint8Array): boolean {
+    return this.len[i] === bytes.length && equalBytes(this.buf, this.off[i], bytes, 0, bytes.length);
   }
 
   /** Makes this object name a single argument: a key that is held elsewhere. */

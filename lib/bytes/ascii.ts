@@ -371,39 +371,6 @@ export function lower(text: string): Uint8Array {
   return fromLatin1(text.toLowerCase());
 }
 
-/** Order of byte strings: negative, 0 or positive, by the first differing byte (unsigned), then the shorter first. */
-export function compareBytes(
-  a: Uint8Array,
-  aOff: number,
-  aLen: number,
-  b: Uint8Array,
-  bOff: number,
-  bLen: number,
-): number {
-  const common = aLen < bLen ? aLen : bLen;
-  for (let i = 0; i < common; i++) {
-    const difference = a[aOff + i] - b[bOff + i];
-    if (difference !== 0) return difference;
-  }
-  return aLen - bLen;
-}
-
-/** Whether two byte strings are the same. */
-export function equalBytes(
-  a: Uint8Array,
-  aOff: number,
-  aLen: number,
-  b: Uint8Array,
-  bOff: number,
-  bLen: number,
-): boolean {
-  if (aLen !== bLen) return false;
-  for (let i = 0; i < aLen; i++) {
-    if (a[aOff + i] !== b[bOff + i]) return false;
-  }
-  return true;
-}
-
 /** How many bytes one call of `String.fromCharCode` gets: well below every engine's limit on arguments. */
 const CHUNK = 4096;
 

@@ -334,8 +334,7 @@ function copyValue(c: Client, ref: number, target: Database): number {
   }
   const length = db.valueLength(ref);
   const copied = target.add(a, 2, type, length);
-  const off = db.valueOffset(ref);
-  target.valueBuffer(copied).set(db.valueBuffer(ref).subarray(off, off + length), target.valueOffset(copied));
+  target.writeValue(copied, db.valueBuffer(ref), db.valueOffset(ref), length);
   const hint = db.hint(ref);
   if (type === Type.STRING) target.setHint(copied, hint === Hint.AUTO ? Hint.UNSHARED : hint);
   return copied;

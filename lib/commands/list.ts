@@ -4,6 +4,7 @@
  */
 
 import { lower, parseBigInt64 } from "../bytes/ascii.ts";
+import { copyBytes } from "../bytes/span.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { errorReply, NO_SUCH_KEY, NOT_INTEGER, OUT_OF_RANGE, SYNTAX, wrongArity } from "../resp/errors.ts";
@@ -645,8 +646,7 @@ export function moveElement(c: Client, from: ListEnd, to: ListEnd): boolean {
   open(c, source).peek(from.isHead);
   const { buf, off, len } = list.element;
   if (len > carried.length || carried.length > KEEP_CARRIED) carried = new Uint8Array(Math.max(len, 256));
-  if (len > 64) carried.set(buf.subarray(off, off + len));
-  else for (let i = 0; i < len; i++) carried[i] = buf[off + i];
+  copyBytes(buf, off, len, carried, 0);
   list.pop(from.isHead);
   if (destination === source) list.push(to.isHead, carried, 0, len);
   else {

@@ -8,7 +8,8 @@
  * Without STORE, texts are ordered as the C locale does, up to the first zero byte; with STORE by all their bytes.
  */
 
-import { compareBytes, lower, parseDouble, parseScoreBound } from "../bytes/ascii.ts";
+import { lower, parseDouble, parseScoreBound } from "../bytes/ascii.ts";
+import { compareBytes, copyBytes } from "../bytes/span.ts";
 import { Args } from "../bytes/args.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command, Deny } from "../engine/command.ts";
@@ -75,8 +76,7 @@ class Texts {
       this.off = doubled(this.off);
       this.len = doubled(this.len);
     }
-    if (len > 64) this.buf.set(buf.subarray(off, off + len), this.#end);
-    else for (let i = 0; i < len; i++) this.buf[this.#end + i] = buf[off + i];
+    copyBytes(buf, off, len, this.buf, this.#end);
     this.off[this.count] = this.#end;
     this.len[this.count++] = len;
     this.#end += len;

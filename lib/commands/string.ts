@@ -10,6 +10,7 @@
 
 import type { Args } from "../bytes/args.ts";
 import { equalsFolded, lower, parseBigInt64 } from "../bytes/ascii.ts";
+import { copyBytes } from "../bytes/span.ts";
 import type { Client } from "../engine/client.ts";
 import { command, Deny } from "../engine/command.ts";
 import { setKeys } from "../engine/keys.ts";
@@ -28,8 +29,6 @@ const OFFSET_OUT_OF_RANGE = errorReply("ERR offset is out of range");
 const MAX_INT64 = (1n << 63n) - 1n;
 /** Seconds and milliseconds up to this stay exact as milliseconds since 1970. */
 const EXACT_TIME = 8e12;
-/** Up to this many bytes a loop beats the native copy, which needs a view object. */
-const COPY_BY_LOOP = 48;
 
 // ---- Whole values --------------------------------------------------------------------------------------------------------------
 
@@ -477,7 +476,7 @@ export const append = command({
       if (isTooLong(c, total)) return c.reply.error(STRING_TOO_LONG);
       ref = db.resize(ref, total, length);
       db.setHint(ref, Hint.RAW);
-      copy(a.buf, a.off[2], added, db.valueBuffer(ref), db.valueOffset(ref) + length);
+      copyBytes(a.buf, a.off[2], added, db.valueBuffer(ref), db.valueOffset(ref) + length);
     }
     db.changed(a, 1, APPEND);
     c.reply.int(total);
@@ -487,11 +486,6 @@ export const append = command({
 /** Whether a string of so many bytes must not be made. Whoever repeats what a server has done already is not asked. */
 function isTooLong(c: Client, length: number): boolean {
   return length > c.engine.config.values.protoMaxBulkLen && !c.isTrusted && !c.isMaster;
-}
-
-function copy(from: Uint8Array, off: number, len: number, into: Uint8Array, at: number): void {
-  if (len <= COPY_BY_LOOP) { for (let i = 0; i < len; i++) into[at + i] = from[off + i]; }
-  else into.set(from.subarray(off, off + len), at);
 }
 
 export const setrange = command({
@@ -524,7 +518,7 @@ export const setrange = command({
     const into = db.valueBuffer(ref);
     const at = db.valueOffset(ref);
     if (offset > length) into.fill(0, at + length, at + offset);
-    copy(a.buf, a.off[3], added, into, at + offset);
+    copyBytes(a.buf, a.off[3], added, into, at + offset);
     db.changed(a, 1, SETRANGE);
     c.reply.int(total);
   },

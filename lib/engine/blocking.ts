@@ -9,7 +9,6 @@
  */
 
 import type { Args } from "../bytes/args.ts";
-import { latin1 } from "../bytes/ascii.ts";
 import { errorReply } from "../resp/errors.ts";
 import { Attention } from "../store/keyspace.ts";
 import type { Database } from "../store/database.ts";
@@ -17,6 +16,7 @@ import type { Client } from "./client.ts";
 import type { Command } from "./command.ts";
 import type { Engine } from "./engine.ts";
 import { call } from "./execute.ts";
+import { keyName } from "./key_name.ts";
 
 /** What a client waits for. */
 export interface BlockOptions {
@@ -269,7 +269,7 @@ export class Blocking {
       if (ref === 0 && queue.anyType === 0) break;
       if ((ref === 0 || db.type(ref) !== options!.type) && !options!.anyType) continue;
       client.readyKey = options!.first;
-      while (!sameKey(args, client.readyKey, key)) client.readyKey++;
+      while (!args.equals(client.readyKey, key)) client.readyKey++;
       this.engine.serveAs(client, () => {
         const own = client.args;
         client.args = args;
@@ -282,14 +282,4 @@ export class Blocking {
       if (client.blocked === null) this.engine.unblocked(blocked);
     }
   }
-}
-
-function keyName(db: Database, buf: Uint8Array, off: number, len: number): string {
-  return `${db.index}:${latin1(buf, off, len)}`;
-}
-
-function sameKey(args: Args, i: number, key: Uint8Array): boolean {
-  if (args.len[i] !== key.length) return false;
-  for (let k = 0; k < key.length; k++) if (args.buf[args.off[i] + k] !== key[k]) return false;
-  return true;
 }

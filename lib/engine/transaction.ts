@@ -6,11 +6,11 @@
  */
 
 import { Args } from "../bytes/args.ts";
-import { latin1 } from "../bytes/ascii.ts";
 import { Attention, type Keyspace } from "../store/keyspace.ts";
 import type { Database } from "../store/database.ts";
 import type { Client } from "./client.ts";
 import type { Command } from "./command.ts";
+import { keyName } from "./key_name.ts";
 
 export interface QueuedCommand {
   readonly command: Command;
@@ -62,7 +62,7 @@ export class Watches {
   }
 
   add(client: Client, a: Args, i: number): void {
-    const name = keyName(client.db.index, a.buf, a.off[i], a.len[i]);
+    const name = keyName(client.db, a.buf, a.off[i], a.len[i]);
     let clients = this.#clients.get(name);
     if (clients?.has(client)) return;
     if (clients === undefined) this.#clients.set(name, clients = new Set());
@@ -80,7 +80,7 @@ export class Watches {
     client.watchFailed = false;
     if (client.watched === null) return;
     for (const { db, key } of client.watched) {
-      const name = keyName(db.index, key, 0, key.length);
+      const name = keyName(db, key, 0, key.length);
       const clients = this.#clients.get(name)!;
       clients.delete(client);
       if (clients.size === 0) this.#clients.delete(name);
@@ -90,10 +90,10 @@ export class Watches {
   }
 
   changed(db: Database, a: Args, i: number): void {
-    const clients = this.#clients.get(keyName(db.index, a.buf, a.off[i], a.len[i]));
+    const clients = this.#clients.get(keyName(db, a.buf, a.off[i], a.len[i]));
     if (clients === undefined) return;
     for (const client of clients) {
-      const watched = client.watched!.find((other) => other.db === db && sameBytes(other.key, a, i))!;
+      const watched = client.watched!.find((other) => other.db === db && a.equals(i, other.key))!;
       // What had expired when it was watched may be deleted, as long as nothing takes its place.
       if (!watched.expired || findAny(db, watched.key) !== 0) client.watchFailed = true;
     }
@@ -133,14 +133,4 @@ export class Watches {
 /** The record even of a key that has expired. */
 function findAny(db: Database, key: Uint8Array): number {
   return db.dict.find(key, 0, key.length, db.dict.hash(key, 0, key.length));
-}
-
-function keyName(db: number, buf: Uint8Array, off: number, len: number): string {
-  return `${db}:${latin1(buf, off, len)}`;
-}
-
-function sameBytes(key: Uint8Array, a: Args, i: number): boolean {
-  if (key.length !== a.len[i]) return false;
-  for (let k = 0; k < key.length; k++) if (key[k] !== a.buf[a.off[i] + k]) return false;
-  return true;
 }

@@ -97,7 +97,7 @@ export class LooseValue {
       return ref;
     }
     const ref = db.add(a, i, this.type, this.len);
-    db.valueBuffer(ref).set(this.buf.subarray(this.off, this.off + this.len), db.valueOffset(ref));
+    db.writeValue(ref, this.buf, this.off, this.len);
     this.buf = NO_BYTES;
     return ref;
   }

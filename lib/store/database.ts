@@ -10,6 +10,7 @@
  */
 
 import type { Args } from "../bytes/args.ts";
+import { copyBytes } from "../bytes/span.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Dict, OUTSIDE } from "./dict.ts";
 import { EXPIRED, KEY_MISS, type KeyEvent, NEW } from "./events.ts";
@@ -206,6 +207,11 @@ export class Database {
     return meta & HAS_DEADLINE ? ((keyEnd + 3) & ~3) + DEADLINE_BYTES : keyEnd;
   }
 
+  /** Writes a value, or its beginning: a string or blob that has `len` bytes or more. */
+  writeValue(ref: number, buf: Uint8Array, off: number, len: number): void {
+    copyBytes(buf, off, len, this.valueBuffer(ref), this.valueOffset(ref));
+  }
+
   valueLength(ref: number): number {
     return this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 4] & LENGTH;
   }
@@ -328,10 +334,7 @@ export class Database {
       this.setHint(ref, Hint.AUTO);
       this.touch(ref);
     }
-    const into = this.valueBuffer(ref);
-    const at = this.valueOffset(ref);
-    if (len <= 64) { for (let k = 0; k < len; k++) into[at + k] = buf[off + k]; }
-    else into.set(buf.subarray(off, off + len), at);
+    this.writeValue(ref, buf, off, len);
     return ref;
   }
 
@@ -563,8 +566,7 @@ export class Database {
     let moved: number;
     if (kind === Kind.INLINE) {
       moved = target.add(a, i, type, length);
-      const from = this.valueOffset(ref);
-      target.valueBuffer(moved).set(this.valueBuffer(ref).subarray(from, from + length), target.valueOffset(moved));
+      target.writeValue(moved, this.valueBuffer(ref), this.valueOffset(ref), length);
     } else {
       moved = target.add(a, i, type);
       target.#setHandle(moved, kind, this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 5], length);

@@ -7,6 +7,7 @@
  */
 
 import { Args } from "../bytes/args.ts";
+import { equalBytes } from "../bytes/span.ts";
 import type { Database } from "./database.ts";
 import type { Keyspace } from "./keyspace.ts";
 
@@ -156,10 +157,7 @@ export class VictimChooser {
     const buf = dict.keyBuffer(ref);
     for (let i = 0; i < this.#count; i++) {
       const { db: other, key } = this.#pool[i];
-      if (other !== db || key.len[0] !== length) continue;
-      let k = 0;
-      while (k < length && key.buf[k] === buf[off + k]) k++;
-      if (k === length) return true;
+      if (other === db && key.len[0] === length && equalBytes(key.buf, 0, buf, off, length)) return true;
     }
     return false;
   }

@@ -122,24 +122,11 @@ test("doubles are printed with 17 significant digits", () => {
   }
 });
 
-test("words: case folding touches letters only, order is memcmp's", () => {
+test("words: case folding touches letters only", () => {
   const name = ascii.lower("Get@[`{");
   assert(at((b, o, l) => ascii.equalsFolded(b, o, l, name), "gEt@[`{"));
   assert(!at((b, o, l) => ascii.equalsFolded(b, o, l, name), "get`{@["));
   assert(!at((b, o, l) => ascii.equalsFolded(b, o, l, name), "get@[`"));
-  const random = seeded(5);
-  for (let i = 0; i < 2000; i++) {
-    const [a, b] = [0, 0].map(() => Array.from({ length: random.below(5) }, () => random.pick([0, 1, 127, 128, 255])));
-    const expected = a.map((byte) => String.fromCharCode(byte)).join("") <
-        b.map((byte) => String.fromCharCode(byte)).join("")
-      ? -1
-      : a.join() === b.join()
-      ? 0
-      : 1;
-    const [left, right] = [Uint8Array.from([9, ...a, 9]), Uint8Array.from([...b, 8])];
-    assertEquals(Math.sign(ascii.compareBytes(left, 1, a.length, right, 0, b.length)), expected);
-    assertEquals(ascii.equalBytes(left, 1, a.length, right, 0, b.length), expected === 0);
-  }
 });
 
 test("latin1 keeps every byte, at every length", () => {

@@ -18,6 +18,7 @@
  */
 
 import type { Args } from "../../bytes/args.ts";
+import { copyBytes } from "../../bytes/span.ts";
 import type { Random } from "../../platform/platform.ts";
 import type { Database } from "../database.ts";
 import { Dict, OUTSIDE } from "../dict.ts";
@@ -32,8 +33,6 @@ import { Table, type TableHome, TableWalk } from "./table.ts";
 const PAGE_BITS = 15;
 const IN_PAGE = (1 << PAGE_BITS) - 1;
 const FIELD_AT = 16;
-/** Up to this many bytes a loop beats the native copy, which needs a view object. */
-const COPY_BY_LOOP = 64;
 
 /** A hash as a table of fields. */
 export class HashTable extends Table {
@@ -90,14 +89,8 @@ export class HashTable extends Table {
     this.freeValue(ref);
     if (Slab.rounded(blockSize(head, len)) !== slab.capacity(ref)) {
       target = slab.allocate(blockSize(head, len));
-      const from = (ref & IN_PAGE) << 3;
-      copyBytes(
-        slab.bytes[ref >>> PAGE_BITS],
-        from,
-        slab.bytes[target >>> PAGE_BITS],
-        (target & IN_PAGE) << 3,
-        head,
-      );
+      const from = slab.bytes[ref >>> PAGE_BITS];
+      copyBytes(from, (ref & IN_PAGE) << 3, head, slab.bytes[target >>> PAGE_BITS], (target & IN_PAGE) << 3);
       dict.replace(ref, target);
       slab.free(ref);
     }
@@ -116,7 +109,7 @@ export class HashTable extends Table {
       return;
     }
     words[word + 3] = len;
-    copyBytes(value, off, slab.bytes[ref >>> PAGE_BITS], (word << 2) + head, len);
+    copyBytes(value, off, len, slab.bytes[ref >>> PAGE_BITS], (word << 2) + head);
   }
 
   /** Puts a record's value into the cursor. */
@@ -181,11 +174,6 @@ export class HashTable extends Table {
 /** Bytes of a record with `head` bytes before its value. */
 function blockSize(head: number, valueLen: number): number {
   return head + valueLen > MAX_BLOCK ? ((head + 3) & ~3) + 4 : head + valueLen;
-}
-
-function copyBytes(from: Uint8Array, off: number, to: Uint8Array, at: number, len: number): void {
-  if (len > COPY_BY_LOOP) to.set(from.subarray(off, off + len), at);
-  else for (let i = 0; i < len; i++) to[at + i] = from[off + i];
 }
 
 /** Thresholds between the encodings; the configuration's values have them. */
@@ -394,7 +382,7 @@ export class HashView {
     if (this.table !== null) return db.addObject(a, i, Type.HASH, this.table);
     const { buf, off, len } = this.#blob;
     const ref = db.add(a, i, Type.HASH, len);
-    db.valueBuffer(ref).set(buf.subarray(off, off + len), db.valueOffset(ref));
+    db.writeValue(ref, buf, off, len);
     return ref;
   }
 

@@ -11,7 +11,7 @@
  * `validate`.
  */
 
-import type { Random } from "../../platform/platform.ts";
+import { readI16LE, readI32LE, readU32LE, writeU16LE, writeU32LE } from "../../bytes/binary.ts";
 import type { Blob } from "./blob.ts";
 import type { Int64 } from "./int64.ts";
 
@@ -28,7 +28,7 @@ export function create(blob: Blob): void {
 
 /** Number of values. */
 export function count(blob: Blob): number {
-  return word(blob.buf, blob.off + 4) >>> 0;
+  return readU32LE(blob.buf, blob.off + 4);
 }
 
 /** Reads the value with that index (0 is the least, `count - 1` the greatest). */
@@ -36,9 +36,9 @@ export function get(blob: Blob, index: number, value: Int64): void {
   const { buf, off } = blob;
   const width = buf[off];
   const p = off + HEADER + index * width;
-  const lo = width === 2 ? half(buf, p) : word(buf, p);
+  const lo = width === 2 ? readI16LE(buf, p) : readI32LE(buf, p);
   value.lo = lo;
-  value.hi = width === 8 ? word(buf, p + 4) : lo >> 31;
+  value.hi = width === 8 ? readI32LE(buf, p + 4) : lo >> 31;
 }
 
 /** Index of the value, -1 when it is not in the set. */
@@ -65,7 +65,7 @@ export function add(blob: Blob, value: Int64): boolean {
   const at = HEADER + place * stored;
   blob.splice(at, 0, stored);
   write(blob.buf, blob.off + at, stored, value.hi, value.lo);
-  writeWord(blob.buf, blob.off + 4, length + 1);
+  writeU32LE(blob.buf, blob.off + 4, length + 1);
   return true;
 }
 
@@ -76,13 +76,8 @@ export function remove(blob: Blob, value: Int64): boolean {
   const width = blob.buf[blob.off];
   const length = count(blob);
   blob.splice(HEADER + place * width, width, 0);
-  writeWord(blob.buf, blob.off + 4, length - 1);
+  writeU32LE(blob.buf, blob.off + 4, length - 1);
   return true;
-}
-
-/** Reads a value chosen uniformly at random; the set must not be empty. */
-export function random(blob: Blob, random: Random, value: Int64): void {
-  get(blob, random.below(count(blob)), value);
 }
 
 /**
@@ -91,9 +86,9 @@ export function random(blob: Blob, random: Random, value: Int64): void {
  */
 export function validate(buf: Uint8Array, off: number, len: number, deep: boolean): boolean {
   if (len < HEADER) return false;
-  const width = word(buf, off);
+  const width = readI32LE(buf, off);
   if (width !== 2 && width !== 4 && width !== 8) return false;
-  const length = word(buf, off + 4) >>> 0;
+  const length = readU32LE(buf, off + 4);
   if (length === 0 || HEADER + length * width !== len) return false;
   if (!deep) return true;
   const end = off + len;
@@ -105,9 +100,9 @@ export function validate(buf: Uint8Array, off: number, len: number, deep: boolea
 
 /** Compares two stored values. */
 function compare(a: Uint8Array, p: number, width: number, b: Uint8Array, q: number): number {
-  if (width === 2) return half(a, p) - half(b, q);
-  if (width === 4) return word(a, p) - word(b, q);
-  return word(a, p + 4) - word(b, q + 4) || (word(a, p) >>> 0) - (word(b, q) >>> 0);
+  if (width === 2) return readI16LE(a, p) - readI16LE(b, q);
+  if (width === 4) return readI32LE(a, p) - readI32LE(b, q);
+  return readI32LE(a, p + 4) - readI32LE(b, q + 4) || readU32LE(a, p) - readU32LE(b, q);
 }
 
 /** Index of the first value that is not less; all values have a width that can hold `value`. */
@@ -121,8 +116,8 @@ function lowerBound(blob: Blob, value: Int64): number {
   if (width === 8) {
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const upper = word(buf, base + middle * 8 + 4);
-      const less = upper < hi || (upper === hi && (word(buf, base + middle * 8) >>> 0) < (lo >>> 0));
+      const upper = readI32LE(buf, base + middle * 8 + 4);
+      const less = upper < hi || (upper === hi && readU32LE(buf, base + middle * 8) < (lo >>> 0));
       if (less) low = middle + 1;
       else high = middle;
     }
@@ -131,7 +126,7 @@ function lowerBound(blob: Blob, value: Int64): number {
   while (low < high) {
     const middle = (low + high) >>> 1;
     const p = base + middle * width;
-    if ((width === 2 ? half(buf, p) : word(buf, p)) < lo) low = middle + 1;
+    if ((width === 2 ? readI16LE(buf, p) : readI32LE(buf, p)) < lo) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -141,8 +136,8 @@ function isAt(blob: Blob, index: number, value: Int64): boolean {
   const { buf, off } = blob;
   const width = buf[off];
   const p = off + HEADER + index * width;
-  if (width === 2) return half(buf, p) === value.lo;
-  return word(buf, p) === value.lo && (width === 4 || word(buf, p + 4) === value.hi);
+  if (width === 2) return readI16LE(buf, p) === value.lo;
+  return readI32LE(buf, p) === value.lo && (width === 4 || readI32LE(buf, p + 4) === value.hi);
 }
 
 /** Rewrites all values with that greater width, from the last to the first so that none is overwritten unread. */
@@ -153,7 +148,7 @@ function widen(blob: Blob, width: number): void {
   const { buf, off } = blob;
   for (let i = length - 1; i >= 0; i--) {
     const p = off + HEADER + i * old;
-    const lo = old === 2 ? half(buf, p) : word(buf, p);
+    const lo = old === 2 ? readI16LE(buf, p) : readI32LE(buf, p);
     write(buf, off + HEADER + i * width, width, lo >> 31, lo);
   }
   buf[off] = width;
@@ -166,26 +161,8 @@ function widthOf(value: Int64): number {
   return lo >= -32768 && lo <= 32767 ? 2 : 4;
 }
 
-function half(buf: Uint8Array, p: number): number {
-  return ((buf[p] << 16) | (buf[p + 1] << 24)) >> 16;
-}
-
-function word(buf: Uint8Array, p: number): number {
-  return buf[p] | (buf[p + 1] << 8) | (buf[p + 2] << 16) | (buf[p + 3] << 24);
-}
-
 function write(buf: Uint8Array, p: number, width: number, hi: number, lo: number): void {
-  buf[p] = lo;
-  buf[p + 1] = lo >> 8;
-  if (width === 2) return;
-  buf[p + 2] = lo >> 16;
-  buf[p + 3] = lo >> 24;
-  if (width === 8) writeWord(buf, p + 4, hi);
-}
-
-function writeWord(buf: Uint8Array, p: number, value: number): void {
-  buf[p] = value;
-  buf[p + 1] = value >> 8;
-  buf[p + 2] = value >> 16;
-  buf[p + 3] = value >> 24;
+  if (width === 2) return writeU16LE(buf, p, lo);
+  writeU32LE(buf, p, lo);
+  if (width === 8) writeU32LE(buf, p + 4, hi);
 }

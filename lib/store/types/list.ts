@@ -11,6 +11,7 @@
  */
 
 import type { Args } from "../../bytes/args.ts";
+import { equalBytes } from "../../bytes/span.ts";
 import type { Database } from "../database.ts";
 import { Kind, Type } from "../record.ts";
 import { RecordBlob } from "../record_blob.ts";
@@ -221,13 +222,8 @@ export class ListView {
     if (element.isInt) {
       return this.#wantedIsInt && element.value.lo === this.#wanted.lo && element.value.hi === this.#wanted.hi;
     }
-    const length = this.#wantedLen;
-    if (element.len !== length) return false;
-    const { buf, off } = element;
-    const wanted = this.#wantedBuf;
-    const from = this.#wantedOff;
-    for (let i = 0; i < length; i++) if (buf[off + i] !== wanted[from + i]) return false;
-    return true;
+    return element.len === this.#wantedLen &&
+      equalBytes(element.buf, element.off, this.#wantedBuf, this.#wantedOff, this.#wantedLen);
   }
 
   // ---- Changing ----------------------------------------------------------------------------------------------------------------
@@ -324,7 +320,7 @@ export class ListView {
     } else {
       const { buf, off, len } = this.#blob;
       const target = ref === 0 ? db.add(a, i, Type.LIST, len) : db.setBlob(db.retype(ref, Type.LIST), len);
-      db.valueBuffer(target).set(buf.subarray(off, off + len), db.valueOffset(target));
+      db.writeValue(target, buf, off, len);
     }
     this.quicklist = null;
     this.#blob = this.#record;

@@ -18,6 +18,8 @@
  * void after it. The functions rely on a sound listpack: bytes from outside must have passed a deep `validate`.
  */
 
+import { readI16LE, readI32LE, readU32LE, writeU32LE } from "../../bytes/binary.ts";
+import { copyBytes, equalBytes } from "../../bytes/span.ts";
 import type { Blob } from "./blob.ts";
 import { Int64, MAX_INT64_TEXT } from "./int64.ts";
 
@@ -172,7 +174,7 @@ export function equals(blob: Blob, at: number, buf: Uint8Array, off: number, len
   if (seen.isInt) {
     return pending.parse(buf, off, len) && pending.hi === seen.value.hi && pending.lo === seen.value.lo;
   }
-  return seen.len === len && sameBytes(seen.buf, seen.off, buf, off, len);
+  return seen.len === len && equalBytes(seen.buf, seen.off, buf, off, len);
 }
 
 /**
@@ -189,13 +191,13 @@ export function find(blob: Blob, at: number, buf: Uint8Array, off: number, len: 
     if (head >= 0x80 && head < 0xc0) {
       // The short string is by far the most frequent thing to compare with: no detour over the cursor.
       const length = head & 63;
-      if (length === len && sameBytes(bytes, p + 1, buf, off, len)) return p - blob.off;
+      if (length === len && equalBytes(bytes, p + 1, buf, off, len)) return p - blob.off;
       p += length + 2;
     } else {
       const size = decode(bytes, p, seen);
       if (seen.isInt) {
         if (isInt && pending.lo === seen.value.lo && pending.hi === seen.value.hi) return p - blob.off;
-      } else if (seen.len === len && sameBytes(bytes, seen.off, buf, off, len)) return p - blob.off;
+      } else if (seen.len === len && equalBytes(bytes, seen.off, buf, off, len)) return p - blob.off;
       p += size;
     }
     for (let skipped = 0; skipped < skip && p < end; skipped++) p += entrySize(bytes, p);
@@ -278,15 +280,9 @@ export function appendPart(blob: Blob, source: Blob, from: number, length: numbe
   const total = count(blob) + elements;
   const at = blob.len - 1;
   blob.splice(at, 0, length);
-  copyBytes(source.buf, source.off + from, blob.buf, blob.off + at, length);
+  copyBytes(source.buf, source.off + from, length, blob.buf, blob.off + at);
   writeBytes(blob);
   writeCount(blob, Math.min(total, COUNT_UNKNOWN));
-}
-
-/** Bytes that a string takes as an element. */
-export function encodedSize(buf: Uint8Array, off: number, len: number): number {
-  const size = pending.parse(buf, off, len) ? intSize() : stringSize(len);
-  return size + backlenSize(size);
 }
 
 /** Bytes of the element at `at`. */
@@ -305,7 +301,7 @@ export function isSafeToAdd(blob: Blob | null, add: number): boolean {
  */
 export function validate(buf: Uint8Array, off: number, len: number, deep: boolean): boolean {
   if (len < EMPTY_BYTES) return false;
-  const total = (buf[off] | (buf[off + 1] << 8) | (buf[off + 2] << 16) | (buf[off + 3] << 24)) >>> 0;
+  const total = readU32LE(buf, off);
   const end = off + len - 1;
   if (total !== len || buf[end] !== END) return false;
   if (!deep) return true;
@@ -338,7 +334,7 @@ function dataSize(buf: Uint8Array, p: number): number {
   if (head < 0xc0) return 1 + (head & 63);
   if (head < 0xe0) return 2;
   if (head < 0xf0) return 2 + (((head & 15) << 8) | buf[p + 1]);
-  if (head === 0xf0) return 5 + uint32(buf, p + 1);
+  if (head === 0xf0) return 5 + readU32LE(buf, p + 1);
   if (head < 0xf4) return head - 0xf0 + 2;
   return head === 0xf4 ? 9 : 1;
 }
@@ -368,7 +364,7 @@ function decode(buf: Uint8Array, p: number, cursor: ListpackCursor): number {
   const head = buf[p];
   if (head >= 0x80 && head < 0xc0) return decodeString(buf, p, 1, head & 63, cursor);
   if ((head & 0xf0) === 0xe0) return decodeString(buf, p, 2, ((head & 15) << 8) | buf[p + 1], cursor);
-  if (head === 0xf0) return decodeString(buf, p, 5, uint32(buf, p + 1), cursor);
+  if (head === 0xf0) return decodeString(buf, p, 5, readU32LE(buf, p + 1), cursor);
   cursor.isInt = true;
   const value = cursor.value;
   if (head < 0x80) {
@@ -378,12 +374,12 @@ function decode(buf: Uint8Array, p: number, cursor: ListpackCursor): number {
   }
   let lo = 0;
   if (head < 0xe0) lo = (((head & 31) << 8 | buf[p + 1]) << 19) >> 19;
-  else if (head === 0xf1) lo = ((buf[p + 1] | (buf[p + 2] << 8)) << 16) >> 16;
+  else if (head === 0xf1) lo = readI16LE(buf, p + 1);
   else if (head === 0xf2) lo = ((buf[p + 1] << 8) | (buf[p + 2] << 16) | (buf[p + 3] << 24)) >> 8;
-  else lo = buf[p + 1] | (buf[p + 2] << 8) | (buf[p + 3] << 16) | (buf[p + 4] << 24);
+  else lo = readI32LE(buf, p + 1);
   value.lo = lo;
   if (head === 0xf4) {
-    value.hi = buf[p + 5] | (buf[p + 6] << 8) | (buf[p + 7] << 16) | (buf[p + 8] << 24);
+    value.hi = readI32LE(buf, p + 5);
     return 10;
   }
   value.hi = lo >> 31;
@@ -406,7 +402,7 @@ function put(blob: Blob, at: number, replaced: number, buf: Uint8Array, off: num
   }
   if (buf === blob.buf && off < blob.off + blob.len && off + len > blob.off) {
     if (sourceCopy.length < len) sourceCopy = new Uint8Array(len);
-    copyBytes(buf, off, sourceCopy, 0, len);
+    copyBytes(buf, off, len, sourceCopy, 0);
     buf = sourceCopy;
     off = 0;
   }
@@ -420,13 +416,11 @@ function put(blob: Blob, at: number, replaced: number, buf: Uint8Array, off: num
     bytes[p++] = 0xe0 | (len >>> 8);
     bytes[p++] = len;
   } else {
-    bytes[p++] = 0xf0;
-    bytes[p++] = len;
-    bytes[p++] = len >>> 8;
-    bytes[p++] = len >>> 16;
-    bytes[p++] = len >>> 24;
+    bytes[p] = 0xf0;
+    writeU32LE(bytes, p + 1, len);
+    p += 5;
   }
-  copyBytes(buf, off, bytes, p, len);
+  copyBytes(buf, off, len, bytes, p);
   writeBacklen(bytes, p + len, size);
   writeBytes(blob);
 }
@@ -480,11 +474,7 @@ function writeBacklen(buf: Uint8Array, p: number, size: number): void {
 
 /** Writes the blob's length into the header. */
 function writeBytes(blob: Blob): void {
-  const { buf, off, len } = blob;
-  buf[off] = len;
-  buf[off + 1] = len >>> 8;
-  buf[off + 2] = len >>> 16;
-  buf[off + 3] = len >>> 24;
+  writeU32LE(blob.buf, blob.off, blob.len);
 }
 
 function writeCount(blob: Blob, elements: number): void {
@@ -496,19 +486,4 @@ function addCount(blob: Blob, change: number): void {
   const { buf, off } = blob;
   const stored = buf[off + 4] | (buf[off + 5] << 8);
   if (stored !== COUNT_UNKNOWN) writeCount(blob, stored + change);
-}
-
-function uint32(buf: Uint8Array, p: number): number {
-  return (buf[p] | (buf[p + 1] << 8) | (buf[p + 2] << 16) | (buf[p + 3] << 24)) >>> 0;
-}
-
-function sameBytes(a: Uint8Array, aOff: number, b: Uint8Array, bOff: number, len: number): boolean {
-  for (let i = 0; i < len; i++) if (a[aOff + i] !== b[bOff + i]) return false;
-  return true;
-}
-
-/** A loop beats the built-in copy up to about a hundred bytes. */
-function copyBytes(from: Uint8Array, off: number, to: Uint8Array, toOff: number, len: number): void {
-  if (len > 128) to.set(from.subarray(off, off + len), toOff);
-  else for (let i = 0; i < len; i++) to[toOff + i] = from[off + i];
 }

@@ -293,7 +293,7 @@ export class SetView {
 
   #copyInto(db: Database, ref: number): number {
     const { buf, off, len } = this.#blob;
-    db.valueBuffer(ref).set(buf.subarray(off, off + len), db.valueOffset(ref));
+    db.writeValue(ref, buf, off, len);
     return ref;
   }
 

@@ -11,6 +11,7 @@
  * takes 32 bytes, 4 for the bucket and about 14 in the tree; Redis takes about 100.
  */
 
+import { compareBytes } from "../../bytes/span.ts";
 import { Dict } from "../dict.ts";
 import { type MemberOrder, RankCursor, RankTree } from "./ranktree.ts";
 import { Table, type TableHome } from "./table.ts";
@@ -51,12 +52,7 @@ export class SortedSet extends Table implements MemberOrder {
     const bytesB = bytes[b >>> PAGE_BITS];
     const atA = (wordA << 2) + MEMBER_AT;
     const atB = (wordB << 2) + MEMBER_AT;
-    const length = lengthA < lengthB ? lengthA : lengthB;
-    for (let i = 0; i < length; i++) {
-      const difference = bytesA[atA + i] - bytesB[atB + i];
-      if (difference !== 0) return difference;
-    }
-    return lengthA - lengthB;
+    return compareBytes(bytesA, atA, lengthA, bytesB, atB, lengthB);
   }
 
   #compareOutside(a: number, b: number): number {
@@ -166,21 +162,4 @@ export class SortedSet extends Table implements MemberOrder {
     }
     return copy;
   }
-}
-
-/** Order of two byte strings: negative, 0 or positive. */
-export function compareBytes(
-  a: Uint8Array,
-  aOff: number,
-  aLen: number,
-  b: Uint8Array,
-  bOff: number,
-  bLen: number,
-): number {
-  const length = aLen < bLen ? aLen : bLen;
-  for (let i = 0; i < length; i++) {
-    const difference = a[aOff + i] - b[bOff + i];
-    if (difference !== 0) return difference;
-  }
-  return aLen - bLen;
 }

@@ -10,6 +10,7 @@
 
 import type { Args } from "../../bytes/args.ts";
 import { formatDouble, parseDouble, writeLatin1 } from "../../bytes/ascii.ts";
+import { compareBytes } from "../../bytes/span.ts";
 import type { Database } from "../database.ts";
 import { Kind, Type } from "../record.ts";
 import { RecordBlob } from "../record_blob.ts";
@@ -17,7 +18,7 @@ import { type Blob, HeapBlob } from "./blob.ts";
 import * as listpack from "./listpack.ts";
 import { ListpackCursor } from "./listpack.ts";
 import { RankCursor } from "./ranktree.ts";
-import { compareBytes, SortedSet } from "./sorted_set.ts";
+import { SortedSet } from "./sorted_set.ts";
 import type { TableHome } from "./table.ts";
 
 /** Whole scores up to 2^62 are integers in a listpack, as in Redis. */
@@ -446,7 +447,7 @@ export class ZsetView {
       pack(table);
       const { buf, len } = packed;
       const target = ref === 0 ? db.add(a, i, Type.ZSET, len) : db.setBlob(db.retype(ref, Type.ZSET), len);
-      db.valueBuffer(target).set(buf.subarray(0, len), db.valueOffset(target));
+      db.writeValue(target, buf, 0, len);
       db.keyspace.bury(table);
     } else if (ref === 0) db.addObject(a, i, Type.ZSET, table);
     else db.setObject(db.retype(ref, Type.ZSET), table);
