@@ -30,7 +30,7 @@ import { frameLength, writeFrame } from "../resp/frame.ts";
 import { CommandFormat } from "./aof_rewrite.ts";
 import { Manifest } from "./manifest.ts";
 import type { Persistence } from "./persistence.ts";
-import { RdbFileSink } from "./rdb_file.ts";
+import { RdbFileSink, removeLeftover } from "./rdb_file.ts";
 
 const INITIAL = 64 * 1024;
 const KEEP = 1024 * 1024;
@@ -360,9 +360,7 @@ export class Aof implements PropagationListener {
   }
 
   #removeTemporaryIncrement(): void {
-    const { files } = this.engine.platform;
-    const path = this.path(this.#temporaryIncrement);
-    if (files.stat(path) !== null) files.remove(path);
+    removeLeftover(this.engine.platform.files, this.path(this.#temporaryIncrement));
   }
 
   #closeFile(): void {
@@ -566,7 +564,7 @@ export class Aof implements PropagationListener {
       step = "Error trying to write the AOF manifest";
       this.saveManifest(manifest);
     } catch (error) {
-      for (const path of [...made, this.#temporaryBase]) if (files.stat(path) !== null) files.remove(path);
+      for (const path of [...made, this.#temporaryBase]) removeLeftover(files, path);
       return `${step}: ${(error as PlatformError).message}`;
     }
     if (this.state !== "off") {

@@ -14,7 +14,7 @@ import { LogLevel } from "../observe/log.ts";
 import type { File, PlatformError } from "../platform/platform.ts";
 import { MISCONF_RDB } from "../resp/errors.ts";
 import { CorruptData, ShortData } from "./rdb_reader.ts";
-import { DamagedFile, LoadError, type LoadOptions, loadRdb, RdbFileSink } from "./rdb_file.ts";
+import { DamagedFile, LoadError, type LoadOptions, loadRdb, RdbFileSink, removeLeftover } from "./rdb_file.ts";
 import { Aof } from "./aof.ts";
 import { loadAof, readManifest } from "./aof_load.ts";
 import { FileSource, type RdbSource } from "./rdb_source.ts";
@@ -230,7 +230,7 @@ export class Persistence {
       log.warning(
         `Error moving temp DB file ${temporary} on the final destination ${dbfilename} (in server root dir ${this.#directory}): ${message}`,
       );
-      if (files.stat(this.path(temporary)) !== null) files.remove(this.path(temporary));
+      removeLeftover(files, this.path(temporary));
       return false;
     }
     log.notice("DB saved on disk");

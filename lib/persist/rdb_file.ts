@@ -11,7 +11,7 @@
 import { latin1 } from "../bytes/ascii.ts";
 import { Args } from "../bytes/args.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { File, PlatformError } from "../platform/platform.ts";
+import type { File, Files, PlatformError } from "../platform/platform.ts";
 import type { Database } from "../store/database.ts";
 import { CorruptData } from "./rdb_reader.ts";
 import type { RdbSource } from "./rdb_source.ts";
@@ -136,11 +136,16 @@ export class RdbFileSink implements SnapshotSink {
   }
 
   remove(): void {
-    try {
-      this.engine.platform.files.remove(this.path);
-    } catch {
-      return;
-    }
+    removeLeftover(this.engine.platform.files, this.path);
+  }
+}
+
+/** Removes a file that may not be there, if it can be done: that it stays is no reason to stop. */
+export function removeLeftover(files: Files, path: string): void {
+  try {
+    if (files.stat(path) !== null) files.remove(path);
+  } catch {
+    return;
   }
 }
 
