@@ -4,69 +4,12 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { Client as Connection, Command } from "../kit/client.ts";
+import { type Command, encodeCommand } from "../kit/client.ts";
 import { InProcess } from "../kit/inprocess.ts";
 import { show } from "../kit/reply.ts";
-import { hasRedis, startRedis, startRedstart, type TestServer } from "../kit/server.ts";
+import { play, type Step } from "../kit/scene.ts";
+import { hasRedis, startRedis, startRedstart } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
-
-/** A client's name and what it sends. Everybody but "main" is expected to wait, and is answered later. */
-type Step = readonly [client: string, ...command: string[]];
-
-/** Runs the steps and tells what each client got, in order, and what was left in the database. */
-async function play(server: TestServer, steps: readonly Step[]): Promise<Record<string, string[]>> {
-  const clients = new Map<string, Connection>();
-  const sent = new Map<string, number>();
-  const said: Record<string, string[]> = {};
-  const main = await server.connect();
-  await main.call("FLUSHALL");
-  const before = await changes(main);
-  for (const [name, ...command] of steps) {
-    if (name === "main") {
-      said.main = [...said.main ?? [], show(await main.call(...command))];
-      continue;
-    }
-    let client = clients.get(name);
-    if (client === undefined) {
-      client = await server.connect();
-      await client.call("CLIENT", "SETNAME", name);
-      clients.set(name, client);
-    }
-    sent.set(name, (sent.get(name) ?? 0) + 1);
-    client.send(encode(command));
-    await untilRead(main, name);
-  }
-  for (const [name, client] of clients) {
-    const replies = await client.readReplies(sent.get(name)!);
-    said[name] = replies.map((reply) => show(reply));
-  }
-  said.changes = [String(await changes(main) - before)];
-  const keys = (await main.call("KEYS", "*") as string[]).sort();
-  said.left = [];
-  for (const key of keys) {
-    const type = show(await main.call("TYPE", key));
-    said.left.push(`${key} ${type.includes("list") ? show(await main.call("LRANGE", key, "0", "-1")) : type}`);
-  }
-  return said;
-}
-
-/** How many changes the server has counted. */
-async function changes(main: Connection): Promise<number> {
-  return Number(/rdb_changes_since_last_save:(\d+)/.exec(String(await main.call("INFO", "persistence")))![1]);
-}
-
-function encode(command: readonly string[]): string {
-  return `*${command.length}\r\n${command.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`;
-}
-
-/** Until the server has begun with what that client sent: it waits, or has been answered. */
-async function untilRead(main: Connection, name: string): Promise<void> {
-  for (;;) {
-    const list = String(await main.call("CLIENT", "LIST"));
-    const line = list.split("\n").find((each) => each.includes(` name=${name} `)) ?? "";
-    if (line.includes("flags=b") || !line.includes("cmd=client|setname")) return;
-  }
-}
 
 const SCENES: Record<string, Step[]> = {
   "those who came first are served first": [
@@ -223,7 +166,7 @@ test("CLIENT UNBLOCK and a lost connection end a wait", async () => {
     }
   }
   const leaver = await server.connect();
-  leaver.send(encode(["BLPOP", "l", "0"]));
+  leaver.send(encodeCommand(["BLPOP", "l", "0"]));
   const blocked = async (): Promise<number> =>
     Number(/blocked_clients:(\d+)/.exec(String(await main.call("INFO", "clients")))![1]);
   while (await blocked() === 0);
