@@ -17,6 +17,9 @@ const BILLION = 1_000_000_000;
 const MAX_HIGH = 9_223_372_036, MAX_LOW = 854_775_807;
 const MAX_UINT64 = (1n << 64n) - 1n;
 
+export const MAX_INT64 = (1n << 63n) - 1n;
+export const MIN_INT64 = -(1n << 63n);
+
 /** The value of the digits in `buf[at, end)`, at most nine of them. */
 function digits9(buf: Uint8Array, at: number, end: number): number {
   let value = 0;

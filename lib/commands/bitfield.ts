@@ -6,7 +6,7 @@
  * an argument of up to 2^52; anything wider is done with BigInts.
  */
 
-import { lower, parseBigInt64, parseInt64 } from "../bytes/ascii.ts";
+import { lower, MAX_INT64, parseBigInt64, parseInt64 } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { command } from "../engine/command.ts";
 import { bitfieldKeys } from "../engine/keys.ts";
@@ -28,7 +28,6 @@ const NO_BYTES = new Uint8Array(0);
 
 /** Widest field and largest argument for which sums of numbers are exact. */
 const WIDEST_NUMBER = 48, LARGEST_NUMBER = 2 ** 52;
-const MAX_INT64 = (1n << 63n) - 1n;
 
 export const bitfield = command({
   name: "bitfield",

@@ -9,7 +9,7 @@ import type { Client } from "../engine/client.ts";
 import { clientInfo, type ClientType, clientType } from "../engine/client_info.ts";
 import { type Command, command, container } from "../engine/command.ts";
 import { replyHelp, subcommandSyntax } from "../engine/help.ts";
-import { errorReply, NOT_INTEGER, SYNTAX, TIMEOUT_NEGATIVE } from "../resp/errors.ts";
+import { errorReply, NOT_INTEGER, SYNTAX, TIMEOUT_NEGATIVE, TIMEOUT_NOT_INTEGER } from "../resp/errors.ts";
 import { isUser, setName } from "./connection.ts";
 
 const ADDR = lower("addr");
@@ -44,7 +44,6 @@ const ID_TOO_SMALL = errorReply("ERR client-id should be greater than 0");
 const NO_SUCH_CLIENT = errorReply("ERR No such client");
 const BAD_REASON = errorReply("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
 const BAD_PAUSE = errorReply("ERR CLIENT PAUSE mode must be WRITE or ALL");
-const BAD_TIMEOUT = errorReply("ERR timeout is not an integer or out of range");
 
 const HELP = [
   "CACHING (YES|NO)",
@@ -454,7 +453,7 @@ function pause(c: Client): void {
   const writesOnly = args.argc === 4 && args.is(3, WRITE);
   if (args.argc === 4 && !writesOnly && !args.is(3, ALL)) return c.reply.error(BAD_PAUSE);
   const timeout = args.int(2);
-  if (Number.isNaN(timeout)) return c.reply.error(BAD_TIMEOUT);
+  if (Number.isNaN(timeout)) return c.reply.error(TIMEOUT_NOT_INTEGER);
   if (timeout < 0) return c.reply.error(TIMEOUT_NEGATIVE);
   engine.pause(timeout === 0 ? 0 : engine.keyspace.now + timeout, writesOnly);
   c.reply.ok();

@@ -4,9 +4,7 @@ import type { Client } from "../engine/client.ts";
 import { type Command, command, container, Deny } from "../engine/command.ts";
 import { isLocal } from "../engine/execute.ts";
 import { replyHelp } from "../engine/help.ts";
-import { errorReply, LOADING } from "../resp/errors.ts";
-
-const UNBLOCKED = errorReply("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+import { errorReply, LOADING, UNBLOCKED } from "../resp/errors.ts";
 
 const HELP = [
   "GET <pattern>",

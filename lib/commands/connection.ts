@@ -10,7 +10,7 @@ import type { Client } from "../engine/client.ts";
 import { type Command, command, Deny } from "../engine/command.ts";
 import { discard } from "../engine/execute.ts";
 import { REDIS_VERSION } from "../engine/version.ts";
-import { DB_INDEX, type ErrorReply, errorReply, NOT_INTEGER, SYNTAX, wrongArity } from "../resp/errors.ts";
+import { DB_INDEX, type ErrorReply, errorReply, NOT_INT32, NOT_INTEGER, SYNTAX, wrongArity } from "../resp/errors.ts";
 
 const AUTH = lower("auth");
 const SETNAME = lower("setname");
@@ -25,7 +25,6 @@ const HELLO_NOAUTH = errorReply(
   "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
 );
 const BAD_NAME = errorReply("ERR Client names cannot contain spaces, newlines or special characters.");
-const INT_RANGE = errorReply("ERR value is out of range, value must between -2147483648 and 2147483647");
 const SELECT_IN_CLUSTER = errorReply("ERR SELECT is not allowed in cluster mode");
 const CANNOT_RESET = errorReply("ERR can only reset normal client connections");
 const PING_ARITY = wrongArity("ping");
@@ -211,7 +210,7 @@ export const select = command({
     const { engine, reply } = c;
     const index = c.args.int(1);
     if (Number.isNaN(index)) return reply.error(NOT_INTEGER);
-    if (index < -2147483648 || index > 2147483647) return reply.error(INT_RANGE);
+    if (index < -2147483648 || index > 2147483647) return reply.error(NOT_INT32);
     if (engine.config.values.clusterEnabled && index !== 0) return reply.error(SELECT_IN_CLUSTER);
     const { databases } = engine.keyspace;
     if (index < 0 || index >= databases.length) return reply.error(DB_INDEX);

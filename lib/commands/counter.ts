@@ -4,23 +4,27 @@
  * 2^53. INCRBYFLOAT computes as Redis does, with the mantissa of 64 bits of an x87, and is propagated as its result.
  */
 
-import { intLength, parseBigInt64, parseInt64, writeBigInt, writeInt, writeLatin1 } from "../bytes/ascii.ts";
+import {
+  intLength,
+  MAX_INT64,
+  MIN_INT64,
+  parseBigInt64,
+  parseInt64,
+  writeBigInt,
+  writeInt,
+  writeLatin1,
+} from "../bytes/ascii.ts";
 import { addLongDouble, formatHuman, isFiniteLongDouble, LONG_ZERO, parseLongDouble } from "../bytes/longdouble.ts";
 import type { Client } from "../engine/client.ts";
 import { command } from "../engine/command.ts";
-import { errorReply, NOT_FLOAT, NOT_INTEGER } from "../resp/errors.ts";
+import { errorReply, INCREMENT_NOT_FINITE, INCREMENT_OVERFLOW, NOT_FLOAT, NOT_INTEGER } from "../resp/errors.ts";
 import { EventClass, keyEvent } from "../store/events.ts";
 import { Hint, Type } from "../store/record.ts";
 
 const INCRBY = keyEvent(EventClass.STRING, "incrby");
 const INCRBYFLOAT = keyEvent(EventClass.STRING, "incrbyfloat");
 
-const INCREMENT_OVERFLOW = errorReply("ERR increment or decrement would overflow");
 const DECREMENT_OVERFLOW = errorReply("ERR decrement would overflow");
-const NOT_FINITE = errorReply("ERR increment would produce NaN or Infinity");
-
-const MAX_INT64 = (1n << 63n) - 1n;
-const MIN_INT64 = -(1n << 63n);
 
 export const incr = command({
   name: "incr",
@@ -150,7 +154,7 @@ export const incrbyfloat = command({
     const by = value === null ? null : parseLongDouble(a.buf, a.off[2], a.len[2]);
     if (value === null || by === null) return c.reply.error(NOT_FLOAT);
     const sum = addLongDouble(value, by);
-    if (!isFiniteLongDouble(sum)) return c.reply.error(NOT_FINITE);
+    if (!isFiniteLongDouble(sum)) return c.reply.error(INCREMENT_NOT_FINITE);
     const text = formatHuman(sum);
     const ref = counterOf(c, found, text.length);
     db.setHint(ref, Hint.EMBSTR);

@@ -13,7 +13,7 @@ import { loadAof } from "../persist/aof_load.ts";
 import { Digest, digestAll, digestValue } from "../observe/digest.ts";
 import { RdbWriter } from "../persist/rdb_writer.ts";
 import { writeValue } from "../persist/values.ts";
-import { type ErrorReply, errorReply, NO_SUCH_KEY, NOT_INTEGER } from "../resp/errors.ts";
+import { type ErrorReply, errorReply, NO_SUCH_KEY, NOT_INTEGER, NOT_POSITIVE } from "../resp/errors.ts";
 import { encodingName } from "../store/encoding.ts";
 import { NO_EVENT } from "../store/events.ts";
 import type { Database } from "../store/database.ts";
@@ -21,7 +21,6 @@ import { ListView } from "../store/types/list.ts";
 import { Kind, Type } from "../store/record.ts";
 
 const nodes = new ListView();
-const NOT_POSITIVE = errorReply("ERR value is out of range, must be positive");
 const RELOAD_OPTIONS = errorReply("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
 const RELOAD_FAILED = errorReply("ERR Error trying to load the RDB dump");
 const NOT_IN_TRANSACTION = errorReply("ERR DEBUG RELOAD cannot wait inside a transaction");

@@ -5,13 +5,14 @@
  */
 
 import type { Part } from "../bytes/args.ts";
-import { type Command, command, Deny } from "../engine/command.ts";
+import { type Command, command } from "../engine/command.ts";
 import type { Client } from "../engine/client.ts";
 import { lower, parseBigInt64 } from "../bytes/ascii.ts";
 import { readPayload, writePayload } from "../persist/payload.ts";
 import { LooseValue } from "../persist/value_codec.ts";
 import { BUSYKEY, errorReply, NOT_INTEGER, SYNTAX } from "../resp/errors.ts";
 import { DEL, EventClass, keyEvent } from "../store/events.ts";
+import { hasPassed } from "./expire.ts";
 
 const REPLACE = lower("replace");
 const ABSTTL = lower("absttl");
@@ -93,7 +94,7 @@ function restoreKey(c: Client): void {
 
   const deleted = options.replace && db.delete(a, 1);
   const deadline = ttl === 0n || options.absolute ? ttl : BigInt.asIntN(64, ttl + BigInt(engine.keyspace.now));
-  if (ttl !== 0n && deadline <= engine.keyspace.now && mayDelete(c)) {
+  if (ttl !== 0n && hasPassed(c, deadline)) {
     value.discard(engine.keyspace);
     if (deleted) {
       engine.propagation.rewrite("DEL", a.bytes(1));
@@ -128,11 +129,6 @@ function parseOptions(c: Client, options: RestoreOptions): boolean {
     } else return c.fail(SYNTAX);
   }
   return true;
-}
-
-/** A replica, and a server that loads its data, leave it to the master or to the file to delete keys. */
-function mayDelete(c: Client): boolean {
-  return !c.engine.replication.isReplica && (c.engine.deny & Deny.LOADING) === 0;
 }
 
 /** Only what the policy in force makes use of is set. */

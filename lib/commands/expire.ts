@@ -9,8 +9,8 @@
 import type { Part } from "../bytes/args.ts";
 import { type Command, command, Deny } from "../engine/command.ts";
 import type { Client } from "../engine/client.ts";
-import { lower, parseBigInt64 } from "../bytes/ascii.ts";
-import { type ErrorReply, errorReply, INVALID_EXPIRE, NOT_INTEGER } from "../resp/errors.ts";
+import { lower, MAX_INT64, MIN_INT64, parseBigInt64 } from "../bytes/ascii.ts";
+import { type ErrorReply, errorReply, invalidExpire, NOT_INTEGER } from "../resp/errors.ts";
 import { DEL, EventClass, keyEvent } from "../store/events.ts";
 
 const NX = lower("nx");
@@ -26,13 +26,11 @@ const EXPIRE = keyEvent(EventClass.GENERIC, "expire");
 const PERSIST = keyEvent(EventClass.GENERIC, "persist");
 const NX_WITH_OTHERS = errorReply("ERR NX and XX, GT or LT options at the same time are not compatible");
 const GT_WITH_LT = errorReply("ERR GT and LT options at the same time are not compatible");
-const MAX_INT64 = 0x7fffffffffffffffn;
-const MIN_INT64 = -0x8000000000000000n;
 
-const INVALID_IN_EXPIRE = INVALID_EXPIRE("expire");
-const INVALID_IN_PEXPIRE = INVALID_EXPIRE("pexpire");
-const INVALID_IN_EXPIREAT = INVALID_EXPIRE("expireat");
-const INVALID_IN_PEXPIREAT = INVALID_EXPIRE("pexpireat");
+const INVALID_IN_EXPIRE = invalidExpire("expire");
+const INVALID_IN_PEXPIRE = invalidExpire("pexpire");
+const INVALID_IN_EXPIREAT = invalidExpire("expireat");
+const INVALID_IN_PEXPIREAT = invalidExpire("pexpireat");
 
 export const expire = command({
   name: "expire",
@@ -118,7 +116,7 @@ function setDeadline(c: Client, base: number, unit: number, invalid: ErrorReply)
   const ref = db.lookupWrite(a, 1);
   if (ref === 0) return reply.int(0);
   if (conditions !== 0 && !conditionsHold(conditions, deadline, db.expireAtExact(ref))) return reply.int(0);
-  if (deadline <= c.engine.keyspace.now && mayDelete(c)) {
+  if (hasPassed(c, deadline)) {
     db.remove(ref);
     c.engine.propagation.rewrite(c.engine.config.values.lazyfreeLazyExpire ? "UNLINK" : "DEL", a.bytes(1));
     db.changed(a, 1, DEL);
@@ -172,9 +170,12 @@ function conditionsHold(conditions: number, deadline: number | bigint, current: 
   return !(conditions & IF_EARLIER) || current === -1n || deadline < current;
 }
 
-/** A replica, and a server that loads its data, leave it to the master or to the file to delete keys. */
-function mayDelete(c: Client): boolean {
-  return !c.engine.replication.isReplica && (c.engine.deny & Deny.LOADING) === 0;
+/**
+ * Whether a key that is given this deadline is to be deleted at once. A replica, and a server that loads its data, leave that to the master
+ * or to the file.
+ */
+export function hasPassed(c: Client, deadline: number | bigint): boolean {
+  return deadline <= c.engine.keyspace.now && !c.engine.replication.isReplica && !(c.engine.deny & Deny.LOADING);
 }
 
 function propagateAbsolute(c: Client, deadline: number | bigint): void {

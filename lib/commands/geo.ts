@@ -5,7 +5,7 @@
  * sorted set (see `ZsetView.load`), distances and coordinates; members are read again only for the reply.
  */
 
-import { fromLatin1, lower, parseDouble } from "../bytes/ascii.ts";
+import { fromLatin1, lower, MIN_INT64, parseDouble } from "../bytes/ascii.ts";
 import { Cover, decode, distance, encode, geohashText, isOnMap, Position, Shape } from "../bytes/geohash.ts";
 import { formatHumanDouble } from "../bytes/longdouble.ts";
 import type { Client } from "../engine/client.ts";
@@ -656,7 +656,7 @@ function replyHash(c: Client, score: number): void {
   const whole = Math.trunc(score);
   if (Number.isSafeInteger(whole)) c.reply.int(whole);
   else if (Math.abs(whole) < 2 ** 63) c.reply.bigint(BigInt(whole));
-  else c.reply.bigint(-(1n << 63n));
+  else c.reply.bigint(MIN_INT64);
 }
 
 function storeFound(c: Client, ranking: Int32Array, count: number): void {

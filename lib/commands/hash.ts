@@ -2,11 +2,19 @@
  * Hash commands. `HashView` (store/types/hash.ts) hides how a hash is stored; here are the rules of the commands.
  */
 
-import { fromLatin1, lower, parseBigInt64 } from "../bytes/ascii.ts";
+import { fromLatin1, lower, MAX_INT64, MIN_INT64, parseBigInt64 } from "../bytes/ascii.ts";
 import { addLongDouble, formatHuman, isFiniteLongDouble, LONG_ZERO, parseLongDouble } from "../bytes/longdouble.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
-import { errorReply, NOT_FLOAT, NOT_INTEGER, SYNTAX, wrongArity } from "../resp/errors.ts";
+import {
+  errorReply,
+  INCREMENT_NOT_FINITE,
+  INCREMENT_OVERFLOW,
+  NOT_FLOAT,
+  NOT_INTEGER,
+  SYNTAX,
+  wrongArity,
+} from "../resp/errors.ts";
 import { DEL, EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { HashView } from "../store/types/hash.ts";
@@ -24,16 +32,12 @@ const HSET_ARITY = wrongArity("hset");
 const HMSET_ARITY = wrongArity("hmset");
 const VALUE_NOT_INTEGER = errorReply("ERR hash value is not an integer");
 const VALUE_NOT_FLOAT = errorReply("ERR hash value is not a float");
-const INCREMENT_OVERFLOW = errorReply("ERR increment or decrement would overflow");
 const NOT_FINITE = errorReply("ERR value is NaN or Infinity");
-const RESULT_NOT_FINITE = errorReply("ERR increment would produce NaN or Infinity");
 const VALUE_OUT_OF_RANGE = errorReply("ERR value is out of range");
 
 const NOTHING_TO_SCAN = fromLatin1("*2\r\n$1\r\n0\r\n*0\r\n");
 const WITHVALUES = lower("withvalues");
 const TWO_53 = 9007199254740992;
-const MIN_INT64 = -(2n ** 63n);
-const MAX_INT64 = 2n ** 63n - 1n;
 
 /** The hash of the command that is being run. */
 const hash = new HashView();
@@ -205,7 +209,7 @@ export const hincrbyfloat = command({
       before = parsed;
     }
     const result = addLongDouble(before, increment);
-    if (!isFiniteLongDouble(result)) return c.reply.error(RESULT_NOT_FINITE);
+    if (!isFiniteLongDouble(result)) return c.reply.error(INCREMENT_NOT_FINITE);
     const text = fromLatin1(formatHuman(result));
     openForWriting(c, ref);
     hash.set(a.buf, a.off[2], a.len[2], text, 0, text.length);

@@ -9,7 +9,7 @@ import { type Command, command } from "../engine/command.ts";
 import type { Client } from "../engine/client.ts";
 import { lower } from "../bytes/ascii.ts";
 import { globMatch } from "../bytes/glob.ts";
-import { DB_INDEX, errorReply, NO_SUCH_KEY, NOT_INTEGER, SAME_OBJECT, SYNTAX } from "../resp/errors.ts";
+import { DB_INDEX, errorReply, NO_SUCH_KEY, NOT_INT32, NOT_INTEGER, SAME_OBJECT, SYNTAX } from "../resp/errors.ts";
 import type { Database } from "../store/database.ts";
 import { DEL, EventClass, keyEvent } from "../store/events.ts";
 import { type CopyableCollection, Hint, Kind, Type, TYPE_NAMES } from "../store/record.ts";
@@ -22,7 +22,6 @@ const RENAME_TO = keyEvent(EventClass.GENERIC, "rename_to");
 const MOVE_FROM = keyEvent(EventClass.GENERIC, "move_from");
 const MOVE_TO = keyEvent(EventClass.GENERIC, "move_to");
 const COPY_TO = keyEvent(EventClass.GENERIC, "copy_to");
-const NOT_INT32 = errorReply("ERR value is out of range, value must between -2147483648 and 2147483647");
 const MOVE_IN_CLUSTER = errorReply("ERR MOVE is not allowed in cluster mode");
 const COPY_IN_CLUSTER = errorReply("ERR Copying to another database is not allowed in cluster mode");
 

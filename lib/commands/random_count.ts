@@ -2,12 +2,11 @@
  * What SRANDMEMBER, HRANDFIELD and ZRANDMEMBER have in common: their count, and drawing without replacement.
  */
 
-import { parseBigInt64 } from "../bytes/ascii.ts";
+import { MAX_INT64, MIN_INT64, parseBigInt64 } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { errorReply, NOT_INTEGER } from "../resp/errors.ts";
 import type { Random } from "../platform/platform.ts";
 
-const LEAST = -9223372036854775808n;
 const OUT_OF_BOUNDS = errorReply(
   "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
 );
@@ -23,7 +22,7 @@ export function randomCount(c: Client, i: number): number {
   const a = c.args;
   const count = a.int(i);
   if (count !== count) c.reply.error(NOT_INTEGER);
-  else if (count <= -TWO_53 && parseBigInt64(a.buf, a.off[i], a.len[i]) === LEAST) {
+  else if (count <= -TWO_53 && parseBigInt64(a.buf, a.off[i], a.len[i]) === MIN_INT64) {
     c.reply.error(OUT_OF_BOUNDS);
     return NaN;
   }
@@ -35,7 +34,7 @@ export function isBeyondHalf(c: Client, i: number): boolean {
   const a = c.args;
   if (Math.abs(a.int(i)) < TWO_53) return false;
   const count = parseBigInt64(a.buf, a.off[i], a.len[i]) ?? 0n;
-  return count > 4611686018427387903n || count < -4611686018427387903n;
+  return count > MAX_INT64 / 2n || count < -(MAX_INT64 / 2n);
 }
 
 /**

@@ -5,7 +5,7 @@
 import { fromLatin1, lower } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
-import { errorReply, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
+import { errorReply, LIMIT_NEGATIVE, NOT_POSITIVE, NUMKEYS_NOT_POSITIVE, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
 import { DEL, EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import type { ListpackCursor } from "../store/types/listpack.ts";
@@ -20,10 +20,7 @@ const SINTERSTORE = keyEvent(EventClass.SET, "sinterstore");
 const SUNIONSTORE = keyEvent(EventClass.SET, "sunionstore");
 const SDIFFSTORE = keyEvent(EventClass.SET, "sdiffstore");
 
-const NOT_POSITIVE = errorReply("ERR value is out of range, must be positive");
-const NO_KEYS = errorReply("ERR numkeys should be greater than 0");
 const TOO_MANY_KEYS = errorReply("ERR Number of keys can't be greater than number of args");
-const NEGATIVE_LIMIT = errorReply("ERR LIMIT can't be negative");
 
 const NOTHING_TO_SCAN = fromLatin1("*2\r\n$1\r\n0\r\n*0\r\n");
 const LIMIT = lower("limit");
@@ -149,13 +146,13 @@ export const sintercard = command({
   run(c) {
     const { args: a, reply } = c;
     const keys = a.int(1);
-    if (!(keys >= 1)) return reply.error(NO_KEYS);
+    if (!(keys >= 1)) return reply.error(NUMKEYS_NOT_POSITIVE);
     if (keys > a.argc - 2) return reply.error(TOO_MANY_KEYS);
     let limit = 0;
     for (let i = 2 + keys; i < a.argc; i += 2) {
       if (!a.is(i, LIMIT) || i + 1 === a.argc) return reply.error(SYNTAX);
       limit = a.int(i + 1);
-      if (!(limit >= 0)) return reply.error(NEGATIVE_LIMIT);
+      if (!(limit >= 0)) return reply.error(LIMIT_NEGATIVE);
     }
     if (!openAll(c, 2, 2 + keys)) return;
     let count = 0;

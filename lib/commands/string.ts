@@ -9,14 +9,15 @@
  */
 
 import type { Args } from "../bytes/args.ts";
-import { equalsFolded, lower, parseBigInt64 } from "../bytes/ascii.ts";
+import { equalsFolded, lower, MAX_INT64, parseBigInt64 } from "../bytes/ascii.ts";
 import { copyBytes } from "../bytes/span.ts";
 import type { Client } from "../engine/client.ts";
-import { command, Deny } from "../engine/command.ts";
+import { command } from "../engine/command.ts";
 import { setKeys } from "../engine/keys.ts";
-import { errorReply, INVALID_EXPIRE, NOT_INTEGER, STRING_TOO_LONG, SYNTAX, wrongArity } from "../resp/errors.ts";
+import { errorReply, invalidExpire, NOT_INTEGER, STRING_TOO_LONG, SYNTAX, wrongArity } from "../resp/errors.ts";
 import { DEL, EventClass, keyEvent } from "../store/events.ts";
 import { Hint, Type } from "../store/record.ts";
+import { hasPassed } from "./expire.ts";
 
 const SET = keyEvent(EventClass.STRING, "set");
 const APPEND = keyEvent(EventClass.STRING, "append");
@@ -26,7 +27,6 @@ const PERSIST = keyEvent(EventClass.GENERIC, "persist");
 
 const OFFSET_OUT_OF_RANGE = errorReply("ERR offset is out of range");
 
-const MAX_INT64 = (1n << 63n) - 1n;
 /** Seconds and milliseconds up to this stay exact as milliseconds since 1970. */
 const EXACT_TIME = 8e12;
 
@@ -152,7 +152,7 @@ function deadlineGiven(c: Client, inSeconds: boolean, relative: boolean): number
       BigInt(now);
     if (exact <= MAX_INT64) return exact;
   }
-  c.reply.error(INVALID_EXPIRE(c.command!.fullName));
+  c.reply.error(invalidExpire(c.command!.fullName));
   return -1;
 }
 
@@ -349,11 +349,6 @@ function getAndExpire(c: Client): void {
     db.changed(a, 1, PERSIST);
     if (active) engine.propagation.rewrite("PERSIST", a.bytes(1));
   }
-}
-
-/** Whether a key with this deadline is to be deleted at once; a replica waits for its master, and a loader keeps everything. */
-function hasPassed(c: Client, deadline: number | bigint): boolean {
-  return deadline <= c.engine.keyspace.now && !(c.engine.deny & Deny.LOADING) && !c.engine.replication.isReplica;
 }
 
 // ---- Several keys --------------------------------------------------------------------------------------------------------------

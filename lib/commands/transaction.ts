@@ -6,10 +6,10 @@
 
 import { type Command, command, Deny } from "../engine/command.ts";
 import type { Client } from "../engine/client.ts";
-import { call, discard as endTransaction, TRANSACTION_FAILED } from "../engine/execute.ts";
+import { call, discard as endTransaction } from "../engine/execute.ts";
 import { type QueuedCommand, Transaction } from "../engine/transaction.ts";
 import type { Args } from "../bytes/args.ts";
-import { errorReply, wrongArity } from "../resp/errors.ts";
+import { errorReply, EXECABORT, wrongArity } from "../resp/errors.ts";
 
 const NESTED = errorReply("ERR MULTI calls can not be nested");
 const EXEC_ALONE = errorReply("ERR EXEC without MULTI");
@@ -53,7 +53,7 @@ function executeQueue(c: Client): void {
   if (transaction === null) return c.reply.error(EXEC_ALONE);
   if (engine.watches.someExpired(c)) c.watchFailed = true;
   if (transaction.failed || c.watchFailed) {
-    if (transaction.failed) c.reply.error(TRANSACTION_FAILED);
+    if (transaction.failed) c.reply.error(EXECABORT);
     else c.reply.nullArray();
     return endTransaction(c);
   }

@@ -9,7 +9,7 @@
 import { lower, parseDouble } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
-import { errorReply, NOT_INTEGER, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
+import { errorReply, LIMIT_NEGATIVE, NOT_INTEGER, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
 import { DEL, EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import type { ListpackCursor } from "../store/types/listpack.ts";
@@ -31,7 +31,6 @@ const MIN = lower("min");
 const MAX = lower("max");
 
 const NOT_WEIGHT = errorReply("ERR weight value is not a float");
-const NEGATIVE_LIMIT = errorReply("ERR LIMIT can't be negative");
 
 const Operation = { UNION: 0, INTER: 1, DIFF: 2 } as const;
 const STORED = [ZUNIONSTORE, ZINTERSTORE, ZDIFFSTORE] as const;
@@ -296,7 +295,7 @@ function parseLimit(c: Client, from: number): boolean {
   for (let i = from; i < a.argc; i += 2) {
     if (i + 1 === a.argc || !a.is(i, LIMIT)) return c.fail(SYNTAX);
     limit = a.int(i + 1);
-    if (!(limit >= 0)) return c.fail(NEGATIVE_LIMIT);
+    if (!(limit >= 0)) return c.fail(LIMIT_NEGATIVE);
   }
   return true;
 }

@@ -7,7 +7,7 @@
 import { lower } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
-import { errorReply, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
+import { COUNT_NOT_POSITIVE, NOT_POSITIVE, NUMKEYS_NOT_POSITIVE, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
 import { DEL, EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { ZsetView } from "../store/types/zset.ts";
@@ -20,10 +20,6 @@ const ZPOPMAX = keyEvent(EventClass.ZSET, "zpopmax");
 const MIN = lower("min");
 const MAX = lower("max");
 const COUNT = lower("count");
-
-const NOT_POSITIVE = errorReply("ERR value is out of range, must be positive");
-const NO_KEYS = errorReply("ERR numkeys should be greater than 0");
-const NO_COUNT = errorReply("ERR count should be greater than 0");
 
 /** The sorted set of the command that is being run. */
 const zset = new ZsetView();
@@ -175,7 +171,7 @@ function pop(c: Client, max: boolean): void {
 function parsePop(c: Client, at: number): boolean {
   const { args: a } = c;
   const keys = a.int(at);
-  if (!(keys >= 1)) return c.fail(NO_KEYS);
+  if (!(keys >= 1)) return c.fail(NUMKEYS_NOT_POSITIVE);
   const where = at + keys + 1;
   if (where >= a.argc) return c.fail(SYNTAX);
   const max = a.is(where, MAX);
@@ -184,7 +180,7 @@ function parsePop(c: Client, at: number): boolean {
   for (let i = where + 1; i < a.argc; i++) {
     if (count !== -1 || !a.is(i, COUNT) || i + 1 === a.argc) return c.fail(SYNTAX);
     count = a.int(++i);
-    if (!(count >= 1)) return c.fail(NO_COUNT);
+    if (!(count >= 1)) return c.fail(COUNT_NOT_POSITIVE);
   }
   options.max = max;
   options.count = count === -1 ? 1 : count;

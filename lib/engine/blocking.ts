@@ -9,7 +9,7 @@
  */
 
 import type { Args } from "../bytes/args.ts";
-import { errorReply } from "../resp/errors.ts";
+import { errorReply, UNBLOCKED } from "../resp/errors.ts";
 import { Attention } from "../store/keyspace.ts";
 import type { Database } from "../store/database.ts";
 import type { Client } from "./client.ts";
@@ -76,7 +76,6 @@ class Queue {
 const ROLE_CHANGED = errorReply(
   "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
 );
-const UNBLOCKED = errorReply("UNBLOCKED client unblocked via CLIENT UNBLOCK");
 
 export class Blocking {
   /** Clients that wait, for whatever reason. */

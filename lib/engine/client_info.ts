@@ -35,7 +35,8 @@ const NAME_BYTES = 96;
 export function clientMemory(c: Client): number {
   const { transaction, watched } = c;
   const queued = transaction === null ? 0 : transaction.argumentBytes + transaction.queue.length * QUEUED_BYTES;
-  return c.link.memory + c.streamBytes + c.argumentBytes + queued + ((watched?.length ?? 0) + c.subscriptions) * NAME_BYTES;
+  return c.link.memory + c.streamBytes + c.argumentBytes + queued +
+    ((watched?.length ?? 0) + c.subscriptions) * NAME_BYTES;
 }
 
 export function clientInfo(c: Client): string {

@@ -13,7 +13,6 @@ import { latin1, lower } from "../bytes/ascii.ts";
 import {
   type ErrorReply,
   errorReply,
-  EXECABORT,
   LOADING,
   MASTERDOWN,
   NOAUTH,
@@ -137,9 +136,6 @@ export function discard(c: Client): void {
   c.deny &= ~Deny.MULTI;
   c.engine.watches.removeAll(c);
 }
-
-/** The reply to EXEC after a command that could not be queued. */
-export const TRANSACTION_FAILED = EXECABORT;
 
 function unknownCommand(c: Client): void {
   const a = c.args;

@@ -25,9 +25,21 @@ export function errorReply(text: string): ErrorReply {
   return new ErrorReply(text);
 }
 
+export function wrongArity(command: string): ErrorReply {
+  return new ErrorReply(`ERR wrong number of arguments for '${command}' command`);
+}
+
+export function invalidExpire(command: string): ErrorReply {
+  return new ErrorReply(`ERR invalid expire time in '${command}' command`);
+}
+
 export const SYNTAX = new ErrorReply("ERR syntax error");
 export const WRONGTYPE = new ErrorReply("WRONGTYPE Operation against a key holding the wrong kind of value");
 export const NOT_INTEGER = new ErrorReply("ERR value is not an integer or out of range");
+export const NOT_INT32 = new ErrorReply(
+  "ERR value is out of range, value must between -2147483648 and 2147483647",
+);
+export const NOT_POSITIVE = new ErrorReply("ERR value is out of range, must be positive");
 export const NOT_FLOAT = new ErrorReply("ERR value is not a valid float");
 export const OUT_OF_RANGE = new ErrorReply("ERR index out of range");
 export const NO_SUCH_KEY = new ErrorReply("ERR no such key");
@@ -46,10 +58,13 @@ export const OOM = new ErrorReply("OOM command not allowed when used memory > 'm
 export const EXECABORT = new ErrorReply("EXECABORT Transaction discarded because of previous errors.");
 export const BUSYKEY = new ErrorReply("BUSYKEY Target key name already exists.");
 export const DB_INDEX = new ErrorReply("ERR DB index is out of range");
-export const INVALID_EXPIRE = (command: string): ErrorReply =>
-  new ErrorReply(`ERR invalid expire time in '${command}' command`);
+export const INCREMENT_OVERFLOW = new ErrorReply("ERR increment or decrement would overflow");
+export const INCREMENT_NOT_FINITE = new ErrorReply("ERR increment would produce NaN or Infinity");
+export const NUMKEYS_NOT_POSITIVE = new ErrorReply("ERR numkeys should be greater than 0");
+export const COUNT_NOT_POSITIVE = new ErrorReply("ERR count should be greater than 0");
+export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
+export const TIMEOUT_NOT_INTEGER = new ErrorReply("ERR timeout is not an integer or out of range");
 export const TIMEOUT_NOT_FLOAT = new ErrorReply("ERR timeout is not a float or out of range");
 export const TIMEOUT_NEGATIVE = new ErrorReply("ERR timeout is negative");
+export const UNBLOCKED = new ErrorReply("UNBLOCKED client unblocked via CLIENT UNBLOCK");
 export const STRING_TOO_LONG = new ErrorReply("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
-export const wrongArity = (name: string): ErrorReply =>
-  new ErrorReply(`ERR wrong number of arguments for '${name}' command`);
