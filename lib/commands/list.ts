@@ -3,11 +3,21 @@
  * block are in list_blocking.ts and share what stands at the end of this file.
  */
 
-import { lower, parseBigInt64 } from "../bytes/ascii.ts";
+import { lower, MIN_INT64, parseBigInt64 } from "../bytes/ascii.ts";
 import { copyBytes } from "../bytes/span.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
-import { errorReply, NO_SUCH_KEY, NOT_INTEGER, OUT_OF_RANGE, SYNTAX, wrongArity } from "../resp/errors.ts";
+import {
+  COUNT_NOT_POSITIVE,
+  errorReply,
+  NO_SUCH_KEY,
+  NOT_INTEGER,
+  NOT_POSITIVE,
+  NUMKEYS_NOT_POSITIVE,
+  OUT_OF_RANGE,
+  SYNTAX,
+  wrongArity,
+} from "../resp/errors.ts";
 import { DEL, EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { ListView } from "../store/types/list.ts";
@@ -15,8 +25,6 @@ import { ListView } from "../store/types/list.ts";
 /** An end of a list, with what belongs to it. */
 export interface ListEnd {
   readonly isHead: boolean;
-  /** As LMOVE's argument. */
-  readonly name: string;
   readonly pushed: KeyEvent;
   readonly popped: KeyEvent;
   /** The command that pops there. */
@@ -26,7 +34,6 @@ export interface ListEnd {
 
 export const HEAD: ListEnd = {
   isHead: true,
-  name: "LEFT",
   pushed: keyEvent(EventClass.LIST, "lpush"),
   popped: keyEvent(EventClass.LIST, "lpop"),
   popCommand: "LPOP",
@@ -35,7 +42,6 @@ export const HEAD: ListEnd = {
 
 export const TAIL: ListEnd = {
   isHead: false,
-  name: "RIGHT",
   pushed: keyEvent(EventClass.LIST, "rpush"),
   popped: keyEvent(EventClass.LIST, "rpop"),
   popCommand: "RPOP",
@@ -47,16 +53,11 @@ const LREM = keyEvent(EventClass.LIST, "lrem");
 const LSET = keyEvent(EventClass.LIST, "lset");
 const LTRIM = keyEvent(EventClass.LIST, "ltrim");
 
-const NOT_POSITIVE = errorReply("ERR value is out of range, must be positive");
-const NUMKEYS = errorReply("ERR numkeys should be greater than 0");
-const COUNT_NOT_POSITIVE = errorReply("ERR count should be greater than 0");
 const COUNT_NEGATIVE = errorReply("ERR COUNT can't be negative");
 const MAXLEN_NEGATIVE = errorReply("ERR MAXLEN can't be negative");
 const RANK_ZERO = errorReply(
   "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
 );
-
-const LEAST = -(2 ** 63);
 
 const AFTER = lower("after"), BEFORE = lower("before");
 const LEFT = lower("left"), RIGHT = lower("right");
@@ -540,7 +541,8 @@ function findPositions(c: Client): void {
   }
   const backward = rank < 0;
   // The lowest rank has no opposite in 64 bits: in Redis it stays negative, and every match counts.
-  rank = rank === LEAST && parseBigInt64(a.buf, a.off[rankAt], a.len[rankAt]) === BigInt(LEAST) ? 1 : Math.abs(rank);
+  const isLowest = rank < 0 && parseBigInt64(a.buf, a.off[rankAt], a.len[rankAt]) === MIN_INT64;
+  rank = isLowest ? 1 : Math.abs(rank);
   const ref = c.readTyped(1, Type.LIST);
   if (ref < 0) return;
   if (ref === 0) return most < 0 ? reply.null() : reply.array(0);
@@ -580,7 +582,7 @@ export function readMultiPop(
   const { args: a, reply } = c;
   const keys = a.int(i);
   let count = -1;
-  if (!(keys >= 1)) reply.error(NUMKEYS);
+  if (!(keys >= 1)) reply.error(NUMKEYS_NOT_POSITIVE);
   else if (i + keys + 1 >= a.argc) reply.error(SYNTAX);
   else {
     const end = readEnd(c, i + keys + 1);

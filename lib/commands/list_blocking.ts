@@ -145,7 +145,7 @@ function blockingMove(c: Client, from: ListEnd, to: ListEnd, timeout: number): v
   const { propagation } = engine;
   if (!moveElement(c, from, to) || !propagation.active) return;
   if (a.argc === 4) propagation.rewrite("RPOPLPUSH", a.bytes(1), a.bytes(2));
-  else propagation.rewrite("LMOVE", a.bytes(1), a.bytes(2), from.name, to.name);
+  else propagation.rewrite("LMOVE", a.bytes(1), a.bytes(2), a.bytes(3), a.bytes(4));
 }
 
 export const commands: Command[] = [blmove, blmpop, blpop, brpop, brpoplpush];

@@ -294,7 +294,7 @@ function drawSetUp(draw: Draw): Command[] {
 }
 
 /** One command, perhaps spoiled, or one script. */
-function drawPart(draw: Draw, family: Family): Step[] {
+export function drawPart(draw: Draw, family: Family): Step[] {
   const scripts = family.scripts ?? [];
   const chosen = draw.weighted([...family.rows.map((row) => row[1]), ...scripts.map((script) => script[0])]);
   if (chosen >= family.rows.length) return scripts[chosen - family.rows.length][1](draw);
@@ -339,7 +339,7 @@ function commandNames(families: readonly Family[]): Set<string> {
   return names;
 }
 
-function commandOf(step: Step): Command {
+export function commandOf(step: Step): Command {
   return "command" in step ? step.command : step;
 }
 
