@@ -9,11 +9,11 @@ import { type Effects, effectsHere, effectsOnRedis } from "../kit/effects.ts";
 import { hasRedis } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
 import { Draw } from "./family.ts";
-import { chooseFamilies, families } from "./families.ts";
+import { families } from "./families.ts";
 import { commandOf, drawPart } from "./fuzz.ts";
 
-const ROUNDS = 4;
-const COMMANDS = 5_000;
+const ROUNDS = 3;
+const COMMANDS = 4_000;
 /** Their commands change the server or the connection rather than data. */
 const without = new Set(["server", "pubsub"]);
 
