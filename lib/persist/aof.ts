@@ -177,7 +177,7 @@ export class Aof implements PropagationListener {
     try {
       this.#file.write(this.#buf, 0, length);
     } catch (error) {
-      this.#writeFailed(error as PlatformError & { written?: number });
+      this.#writeFailed(error as PlatformError);
       return false;
     }
     this.#size += length;
@@ -190,8 +190,8 @@ export class Aof implements PropagationListener {
     return true;
   }
 
-  #writeFailed(error: PlatformError & { written?: number }): void {
-    const written = error.written ?? 0;
+  #writeFailed(error: PlatformError): void {
+    const written = this.#writtenInPart();
     if (written === 0) this.#failed(`Error writing to the AOF file: ${error.message}`, error);
     else {
       this.#failed(`Short write while writing to the AOF file: (nwritten=${written}, expected=${this.#at})`, error);
@@ -209,6 +209,15 @@ export class Aof implements PropagationListener {
         this.#size += written;
         this.currentSize += written;
       }
+    }
+  }
+
+  /** Bytes of the failed write that are in the file: the file knows better than the error, which not every runtime counts for. */
+  #writtenInPart(): number {
+    try {
+      return this.#file!.size() - this.#size;
+    } catch {
+      return 0;
     }
   }
 
@@ -493,7 +502,9 @@ export class Aof implements PropagationListener {
       manifest = this.manifest.copy();
       name = manifest.addIncrement(engine.config.values.appendfilename);
     }
-    const file = engine.platform.files.open(this.path(name), "w", 0o644);
+    // Emptied, and then appended to: what is cut off after a failed write must not leave a hole.
+    engine.platform.files.write(this.path(name), new Uint8Array(0), 0o644);
+    const file = engine.platform.files.open(this.path(name), "a", 0o644);
     try {
       if (manifest !== null) this.saveManifest(manifest);
     } catch (error) {
