@@ -41,9 +41,10 @@ function flushDatabase(c: Client): void {
 
 function flushAll(c: Client): void {
   if (!flushOption(c)) return;
-  const { config, keyspace, watches, blocking, persistence, propagation } = c.engine;
+  const { config, keyspace, watches, blocking, persistence, propagation, replication } = c.engine;
   for (const db of keyspace.databases) watches.emptied(db, null);
   persistence.cancelSave();
+  replication.replicas.fullSync.cancel();
   keyspace.dirty += keyspace.flushAll();
   if (config.values.save.length > 0) persistence.save();
   for (const db of keyspace.databases) blocking.databaseChanged(db);

@@ -329,7 +329,13 @@ export class Persistence {
   /** Loads the file; what Redis logs before it gives up is logged. */
   async #loadAtStart(path: string): Promise<ReadonlyMap<string, string>> {
     try {
-      return await this.loadFile(path, { keepExpired: false });
+      const { replication, config } = this.engine;
+      // A replica keeps what has expired until its master says so; a master tells its replicas what it has left out.
+      if (config.values.replicaof !== null) return await this.loadFile(path, { keepExpired: true });
+      return await this.loadFile(path, {
+        keepExpired: false,
+        onExpired: (db, key, header) => replication.expiredWhileLoading(db, key, header),
+      });
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
       this.engine.log.warning(error.message);

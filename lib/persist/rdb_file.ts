@@ -161,6 +161,8 @@ export interface LoadedInfo {
 export interface LoadOptions {
   /** Keep keys that have expired: what follows (an AOF tail, the master) deals with them. */
   readonly keepExpired: boolean;
+  /** Told of each key that is left out because it has expired, with the header's fields. */
+  readonly onExpired?: (db: Database, key: Args, header: ReadonlyMap<string, string>) => void;
   /** A key that is there already is replaced (DEBUG RELOAD NOFLUSH) instead of being an error. */
   readonly replace?: boolean;
   /** Where the keys go, instead of the server's databases. */
@@ -318,6 +320,7 @@ class RdbLoad {
     if (expireAt !== null && !options.keepExpired && expireAt < BigInt(keyspace.now)) {
       value.discard(keyspace);
       info.expired++;
+      options.onExpired?.(db, key, info.aux);
       return;
     }
     const old = db.find(key, 0);

@@ -264,6 +264,12 @@ export class FullSync {
     making.snapshot!.abandon();
   }
 
+  /** The data set is flushed: what is being sent would be thrown away at once. Those who get it begin again. */
+  cancel(): void {
+    if (this.#making === null || this.#making.toDisk) return;
+    for (const { client } of [...this.#making.replicas]) client.link.close();
+  }
+
   everySecond(): void {
     const { engine } = this.replication;
     const { keyspace: { now }, config: { values } } = engine;

@@ -12,6 +12,7 @@ import type { Args } from "../bytes/args.ts";
 import { fromLatin1, latin1 } from "../bytes/ascii.ts";
 import { Args as Arguments } from "../bytes/args.ts";
 import type { Client } from "../engine/client.ts";
+import type { Database } from "../store/database.ts";
 import { Deny } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PropagationListener } from "../engine/propagation.ts";
@@ -271,8 +272,21 @@ export class Replication implements PropagationListener {
     return [["repl-stream-db", String(db)], ["repl-id", this.id], ["repl-offset", String(this.stream.offset)]];
   }
 
-  /** The header's fields of the file that was loaded at the start. */
+  /**
+   * A key was left out of the data set at the start because it has expired. Replicas that go on from where the file ends still
+   * have it.
+   */
+  expiredWhileLoading(db: Database, key: Args, header: ReadonlyMap<string, string>): void {
+    this.loadedInfo(header);
+    if (!this.stream.active) return;
+    const { lazyfreeLazyExpire } = this.engine.config.values;
+    this.command(db.index, Arguments.of(lazyfreeLazyExpire ? "UNLINK" : "DEL", key.bytes(0)));
+    this.trim();
+  }
+
+  /** Takes over the history that the header of the file speaks of, which is being, or was, loaded at the start. */
   loadedInfo(aux: ReadonlyMap<string, string>): void {
+    if (this.stream.active) return;
     const id = aux.get("repl-id");
     const offset = Number(aux.get("repl-offset") ?? -1);
     const db = Number(aux.get("repl-stream-db") ?? -1);

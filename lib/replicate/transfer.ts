@@ -12,7 +12,7 @@
 
 import { latin1 } from "../bytes/ascii.ts";
 import type { File, PlatformError } from "../platform/platform.ts";
-import { StreamSource } from "../persist/rdb_source.ts";
+import { SourceLost, StreamSource } from "../persist/rdb_source.ts";
 import { Database } from "../store/database.ts";
 import type { Replication } from "./replication.ts";
 
@@ -215,7 +215,10 @@ export class Transfer {
       if (this.#mark === "" || await this.#findsMark(source)) header = aux;
       else this.#log.warning("Replication stream EOF marker is broken");
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      let reason = error instanceof Error ? error.message : String(error);
+      if (error instanceof SourceLost) {
+        reason = `Internal error in RDB reading offset ${source.position}: Unexpected EOF reading RDB file (${reason})`;
+      }
       this.#log.warning(`Failed trying to load the MASTER synchronization DB from socket: ${reason}`);
     }
     this.#given = true;
