@@ -339,7 +339,10 @@ export class Persistence {
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
       this.engine.log.warning(error.message);
-      if (error instanceof DamagedFile) throw new Error("Terminating server after rdb file reading failure.");
+      if (error instanceof DamagedFile) {
+        this.engine.log.raw(`${error.report}\n`);
+        throw new Error("Terminating server after rdb file reading failure.");
+      }
       throw new Error("Fatal error loading the RDB, check server logs. Exiting.");
     }
   }
@@ -394,7 +397,7 @@ export class Persistence {
       if (error instanceof ShortData) {
         engine.log.warning("Short read or OOM loading DB. Unrecoverable error, aborting now.");
       }
-      throw new DamagedFile(error.logLine);
+      throw new DamagedFile(error);
     }
   }
 

@@ -172,8 +172,17 @@ export interface LoadOptions {
 /** Why a file could not be loaded. */
 export class LoadError extends Error {}
 
-/** The same, where the content of the file is the reason; `message` says where. */
-export class DamagedFile extends LoadError {}
+/** The same, where the content of the file is the reason; `message` says where, `report` what was being read. */
+export class DamagedFile extends LoadError {
+  readonly report: string;
+
+  constructor(damage: CorruptData) {
+    super(damage.logLine);
+    this.report = ["--- RDB ERROR DETECTED ---", `[offset ${damage.offset}] ${damage.reason}`, ...damage.details].join(
+      "\n",
+    );
+  }
+}
 
 /**
  * Loads RDB data into the engine's databases. `progress` is called between keys with the offset reached and may
@@ -195,6 +204,7 @@ export async function loadRdb(
       try {
         if (!step()) break;
       } catch (error) {
+        if (error instanceof CorruptData) error.details = load.details();
         await source.refill(error);
       }
     }
@@ -209,6 +219,9 @@ class RdbLoad {
   readonly #value = new LooseValue();
   readonly #key = new Args();
   #version = 0;
+  /** The key that is being read: its type byte, -1 outside of one, and whether its name is known. */
+  #type = -1;
+  #isNamed = false;
   #db: Database;
   // What was said of the key that comes next.
   #expireAt: bigint | null = null;
@@ -301,17 +314,32 @@ class RdbLoad {
       }
       throw new CorruptData(`Unknown RDB encoding type ${type}`, source.position);
     }
+    this.#type = type;
+    this.#isNamed = false;
     source.string();
     const name = source.bytes.slice(source.bytesOff, source.bytesOff + source.bytesLen);
     this.#key.point(name, 0, name.length);
+    this.#isNamed = true;
     const present = readValue(engine, type, source, this.#value);
     if (present) this.#addKey();
     else if (this.info.emptySkipped++ < 10) {
       engine.log.warning(`rdbLoadObject skipping empty key: ${this.#key.text(0)}`);
     }
+    this.#type = -1;
     this.#expireAt = null;
     this.#idle = -1;
     this.#frequency = -1;
+  }
+
+  /** What is being read, in the words of redis-check-rdb. */
+  details(): string[] {
+    const { info } = this;
+    const lines: string[] = [];
+    if (this.#type >= 0) {
+      if (this.#isNamed) lines.push(`[additional info] Reading key '${this.#key.text(0)}'`);
+      lines.push(`[additional info] Reading type ${this.#type}`);
+    }
+    return [...lines, `[info] ${info.loaded + info.expired} keys read`, `[info] ${info.expired} already expired`];
   }
 
   #addKey(): void {

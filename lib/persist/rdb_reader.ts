@@ -14,6 +14,9 @@ import { LENGTH_32, LENGTH_64, STRING_INT16, STRING_INT32, STRING_INT8, STRING_L
 
 /** The bytes do not mean anything. `offset` is where, from the reader's beginning. */
 export class CorruptData extends Error {
+  /** What was being read, line by line. */
+  details: readonly string[] = [];
+
   constructor(readonly reason: string, readonly offset: number) {
     super(`${reason} at offset ${offset}`);
   }

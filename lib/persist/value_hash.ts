@@ -2,7 +2,7 @@
  * Hashes as bytes: a listpack as it is, a table as its fields and values in turn. Files of older versions have small hashes as
  * ziplists, or (before 2.6) as zipmaps:
  *
- *   zipmap     number of fields (u8, not relied on), then for each: length, field, length, unused bytes (u8), value, unused; 0xFF
+ *   zipmap     number of fields (u8, 254: not told), then for each: length, field, length, unused bytes (u8), value, unused; 0xFF
  *   length     u8, or 254 and u32 LE
  */
 
@@ -134,7 +134,9 @@ function readZipmap(input: RdbReader): void {
     at += valueLength + unused;
     if (!hash.set(buf, fieldAt, fieldLength, buf, valueAt, valueLength)) failRepeated(input);
   }
-  if (at + 1 !== end) input.fail("Zipmap integrity check failed");
+  const declared = buf[input.bytesOff];
+  const isRight = declared === ZIPMAP_LONG ? hash.count > 0 : declared === hash.count && declared > 0;
+  if (at + 1 !== end || !isRight) input.fail("Zipmap integrity check failed");
 }
 
 function failRepeated(input: RdbReader): never {

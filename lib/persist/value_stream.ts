@@ -129,7 +129,7 @@ function readEntries(stream: Stream, input: RdbReader, isNew: boolean): void {
 
 function readGroup(stream: Stream, input: RdbReader, isNew: boolean): void {
   const name = readName(input);
-  if (stream.groups.has(name)) input.fail("stream with a repeated group");
+  if (stream.groups.has(name)) input.fail("Duplicated consumer group name");
   const group = stream.addGroup(name);
   readId(input, group.lastId);
   group.entriesRead = isNew ? readSigned(input) : stream.entriesUpTo(group.lastId);
@@ -143,7 +143,7 @@ function readGroup(stream: Stream, input: RdbReader, isNew: boolean): void {
   let owned = 0;
   for (let left = input.length(); left > 0; left--) {
     const consumerName = readName(input);
-    if (group.consumer(consumerName) !== null) input.fail("group with a repeated consumer");
+    if (group.consumer(consumerName) !== null) input.fail("Duplicate stream consumer detected");
     const consumer = group.addConsumer(consumerName, counterOf(input.int64()));
     owned += readOwned(group, consumer, input);
   }

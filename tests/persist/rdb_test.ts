@@ -222,6 +222,8 @@ test("a file that cannot be loaded is refused with the reason", async () => {
     ["huge text", new RdbBytes(10).key(0, "k").raw(0xc3, 3, 0x80, 0x7f, 0xff, 0xff, 0xff, 0, "a", 0), /offset \d+/],
     ["zipmap", new RdbBytes(10).key(9, "k").string(zipmap([["a", "b"]]).subarray(0, 5)), /Zipmap integrity/],
     ["zipmap", new RdbBytes(10).key(9, "k").string(zipmap([["a", "b"], ["a", "b"]])), /Duplicate hash fields/],
+    ["zipmap", new RdbBytes(10).key(9, "k").string(zipmap([])), /Zipmap integrity/],
+    ["zipmap", new RdbBytes(10).key(9, "k").string(zipmap([["a", "b"]]).fill(2, 0, 1)), /Zipmap integrity/],
     ["ziplist", new RdbBytes(10).key(13, "k").string(ziplist(["a", "b", "c"])), /without a value/],
     ["ziplist", new RdbBytes(10).key(12, "k").string(ziplist(["a", "b"])), /Zset with NAN score/],
     ["ziplist", new RdbBytes(10).key(10, "k").string(ziplist(["a"]).fill(0, 4, 5)), /List ziplist integrity/],
@@ -239,6 +241,22 @@ test("a file that cannot be loaded is refused with the reason", async () => {
     const message = await loadFailure(new InProcess(), file instanceof RdbBytes ? file.finish() : file);
     assert(message !== null && reason.test(message), `${name}: ${message}`);
     assert(/^(Wrong signature|Can't handle|FATAL)/.test(message) || /offset \d+/.test(message), `${name}: ${message}`);
+  }
+});
+
+test("the log says which key of a file is damaged", async () => {
+  const dir = temporary();
+  try {
+    const rdb = new RdbBytes(10).key(0, "sound").string("v").key(13, "damaged").string(ziplist(["a", "b", "c"]));
+    writeFileSync(join(dir, "dump.rdb"), rdb.finish());
+    const reason = await startRedstart({ dir }).then((server) => server.stop().then(() => "it started"), String);
+    for (
+      const line of ["reading offset", "Reading key 'damaged'", "Reading type 13", "[info] 1 keys read", "Terminating"]
+    ) {
+      assert(reason.includes(line), `${line}: ${reason}`);
+    }
+  } finally {
+    rmSync(dir, { recursive: true });
   }
 });
 
