@@ -166,7 +166,7 @@ export class Replication implements PropagationListener {
       engine.propagation.unlisten(this);
       // The new master may continue our history; it begins with a SELECT in any case.
       if (!this.stream.active) this.stream.begin(this.stream.offset);
-      this.database = Math.max(0, this.#selected);
+      if (this.#selected >= 0) this.database = this.#selected;
       this.downSince = 0;
     } else this.#leaveMaster();
     for (const client of [...engine.clients.values()]) {
