@@ -35,9 +35,9 @@ const COUNT = lower("count");
 const DEFAULT_COUNT = 100;
 /** Pending entries looked at for each one that may be claimed. */
 const ATTEMPTS = 10;
-/** Redis takes memory for that many IDs at once: more it refuses as out of range, or, before, for want of memory. */
-const MAX_COUNT = 2 ** 59 - 1;
-const MAX_MEMORY_COUNT = 2 ** 43;
+const MAX_COUNT = 2n ** 59n - 1n;
+/** Redis takes memory for as many IDs as COUNT says, and refuses when it gets none: from about here on. */
+const TOO_MUCH_MEMORY = 2 ** 40;
 
 /** Options of XCLAIM. */
 class ClaimOptions {
@@ -80,14 +80,15 @@ export const xautoclaim = command({
     let justId = false;
     for (let i = 6; i < a.argc; i++) {
       if (a.is(i, COUNT) && i + 1 < a.argc) {
-        count = a.int(++i);
-        if (!(count >= 1 && count <= MAX_COUNT)) return reply.error(COUNT_NOT_POSITIVE);
+        const given = int64(a, ++i);
+        if (given === null || given < 1 || given > MAX_COUNT) return reply.error(COUNT_NOT_POSITIVE);
+        count = Number(given);
       } else if (a.is(i, JUSTID)) justId = true;
       else return reply.error(SYNTAX);
     }
     const group = groupOf(c, ref);
     if (group === null) return;
-    if (count > MAX_MEMORY_COUNT) return reply.error(NO_MEMORY);
+    if (count >= TOO_MUCH_MEMORY) return reply.error(NO_MEMORY);
     claimNext(c, streamToChange(c, ref), group, count, Math.max(minIdle, 0), justId);
   },
 });

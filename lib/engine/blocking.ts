@@ -73,6 +73,9 @@ class Queue {
   }
 }
 
+/** Runtimes fire timers beyond 2^31 - 1 ms at once: a longer wait goes by stages. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 const ROLE_CHANGED = errorReply(
   "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
 );
@@ -150,8 +153,16 @@ export class Blocking {
     const blocked = new Blocked(c, c.command!, c.args.copy(), options, c.db, reason, clock.monotonic());
     c.blocked = blocked;
     this.count++;
-    if (timeout > 0) blocked.timer = clock.after(timeout, () => this.#timeOut(blocked));
+    if (timeout > 0) this.#setTimer(blocked, timeout);
     return blocked;
+  }
+
+  #setTimer(blocked: Blocked, left: number): void {
+    const stage = Math.min(left, LONGEST_TIMER);
+    blocked.timer = this.engine.platform.clock.after(stage, () => {
+      if (left > stage) this.#setTimer(blocked, left - stage);
+      else this.#timeOut(blocked);
+    });
   }
 
   #timeOut(blocked: Blocked): void {

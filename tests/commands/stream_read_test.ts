@@ -18,6 +18,7 @@ const SCENES: Record<string, Step[]> = {
     a XREAD BLOCK 0 STREAMS s $
     b XREAD BLOCK 0 COUNT 1 STREAMS s t 1 0
     c XREAD BLOCK 0 STREAMS s 5
+    d XREAD BLOCK 3000000000 STREAMS s $
     main XADD s 2 a 1
     main XADD s 3 a 1
     main XADD s 6 a 1
