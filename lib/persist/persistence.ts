@@ -10,7 +10,6 @@
 import { Deny } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
 import { hostPath } from "../bytes/path.ts";
-import { LogLevel } from "../observe/log.ts";
 import type { File, PlatformError } from "../platform/platform.ts";
 import { MISCONF_RDB } from "../resp/errors.ts";
 import { CorruptData, ShortData } from "./rdb_reader.ts";
@@ -389,8 +388,9 @@ export class Persistence {
       this.keysLoaded = info.loaded;
       this.keysExpired = info.expired;
       const empty = info.emptySkipped > 0 ? `, empty keys skipped: ${info.emptySkipped}` : "";
-      const level = info.emptySkipped > 0 ? LogLevel.warning : LogLevel.notice;
-      engine.log.write(level, `Done loading RDB, keys loaded: ${info.loaded}, keys expired: ${info.expired}${empty}.`);
+      const done = `Done loading RDB, keys loaded: ${info.loaded}, keys expired: ${info.expired}${empty}.`;
+      if (info.emptySkipped > 0) engine.log.warning(done);
+      else engine.log.notice(done);
       return { aux: info.aux, end };
     } catch (error) {
       if (!(error instanceof CorruptData)) throw error;
