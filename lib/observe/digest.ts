@@ -18,7 +18,7 @@ import { HashView } from "../store/types/hash.ts";
 import { ListView } from "../store/types/list.ts";
 import { SetView } from "../store/types/set.ts";
 import { type Stream, StreamCursor } from "../store/types/stream.ts";
-import { StreamId } from "../store/types/stream_id.ts";
+import { MAX_ID, MIN_ID } from "../store/types/stream_id.ts";
 import { ZsetView } from "../store/types/zset.ts";
 
 const SIZE = 20;
@@ -70,9 +70,6 @@ const list = new ListView();
 const set = new SetView();
 const zset = new ZsetView();
 const entry = new StreamCursor();
-const MIN_ID = new StreamId();
-const MAX_ID = new StreamId();
-MAX_ID.setMax();
 
 type Walk = (db: Database, ref: number, into: Digest) => void;
 
@@ -161,12 +158,25 @@ export function digestAll(keyspace: Keyspace): string {
 export function seventeenDigits(n: number): string {
   if (!Number.isFinite(n)) return Number.isNaN(n) ? "nan" : n < 0 ? "-inf" : "inf";
   if (n === 0) return Object.is(n, -0) ? "-0" : "0";
-  const [mantissa, exponent] = n.toExponential(16).split("e");
+  const sign = n < 0 ? "-" : "";
+  const [mantissa, exponent] = halfToEven(Math.abs(n)).split("e");
+  const digits = mantissa.replace(".", "");
   const power = Number(exponent);
+  const withoutZeros = (text: string) => text.replace(/\.?0+$/, "");
   if (power < -4 || power >= 17) {
-    const digits = mantissa.replace(/\.?0+$/, "");
-    return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+    const digits = mantissa.includes(".") ? withoutZeros(mantissa) : mantissa;
+    return `${sign}${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
   }
-  const fixed = n.toFixed(Math.min(100, Math.max(0, 16 - power)));
-  return fixed.includes(".") ? fixed.replace(/\.?0+$/, "") : fixed;
+  if (power < 0) return `${sign}0.${"0".repeat(-power - 1)}${withoutZeros(digits)}`;
+  const whole = digits.slice(0, power + 1);
+  return sign + (power === 16 ? whole : withoutZeros(`${whole}.${digits.slice(power + 1)}`));
+}
+
+/** 17 digits of a positive number and its exponent. Exactly between two, C takes the even digit and JavaScript the larger one. */
+function halfToEven(n: number): string {
+  const rounded = n.toExponential(16);
+  const longer = n.toExponential(60);
+  const [mantissa, exponent] = longer.split("e");
+  const isTie = /^50+$/.test(mantissa.slice(18)) && Number(mantissa[17]) % 2 === 0;
+  return isTie ? `${mantissa.slice(0, 18)}e${exponent}` : rounded;
 }
