@@ -677,9 +677,7 @@ function storeResult(c: Client, event: KeyEvent): void {
     if (db.delete(a, 1)) db.changed(a, 1, DEL);
     return;
   }
-  const ref = db.lookupWrite(a, 1);
-  if (ref === 0) result.store(db, a, 1);
-  else result.replace(db, db.retype(ref, Type.SET));
+  result.store(db, a, 1);
   reply.int(count);
   db.changed(a, 1, event);
 }

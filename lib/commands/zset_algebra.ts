@@ -237,7 +237,7 @@ function combine(c: Client, operation: number, isStore: boolean): void {
   if (isStore) return storeResult(c, operation);
   replyHeader(c, result.count, withScores);
   for (result.start(0); result.next();) replyEntry(c, result, withScores);
-  result.drop(c.db);
+  result.drop();
 }
 
 /** Opens the keys whose number is argument `at`; returns the index of what follows them, -1 after an error. */
@@ -383,7 +383,7 @@ function storeResult(c: Client, operation: number): void {
   const { count } = result;
   reply.int(count);
   if (count === 0) {
-    result.drop(db);
+    result.drop();
     if (db.delete(a, 1)) db.changed(a, 1, DEL);
     return;
   }

@@ -81,7 +81,7 @@ function readListpack(context: ValueContext, input: RdbReader, value: LooseValue
   input.string();
   const blob = HeapBlob.from(input.bytes, input.bytesOff, input.bytesLen);
   if (!arePairs(blob, context.keyspace.seed)) input.fail("Zset listpack integrity check failed");
-  const { count } = zset.openBlob(blob);
+  const { count } = zset.createFrom(context.keyspace, blob);
   if (count === 0) return false;
   if (!zset.isInOrder()) input.fail("Zset listpack integrity check failed: out of order");
   if (count > context.config.values.zsetMaxListpackEntries) {

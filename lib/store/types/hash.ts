@@ -12,9 +12,7 @@
  * Field and value share one block, so a lookup ends where the value is. A value that changes its length stays in place when its block
  * still suits it, and else takes the record with it to another block.
  *
- * `HashView` hides which of the two it is. A view is bound to a key's record (`open`), or holds a hash that is not in any
- * database yet (`create`, then `store`). Views are made once and used again and again; a view is good until its key is
- * changed by other means.
+ * `HashView` hides which of the two it is (see view.ts).
  */
 
 import type { Args } from "../../bytes/args.ts";
@@ -22,13 +20,13 @@ import { copyBytes } from "../../bytes/span.ts";
 import type { Random } from "../../platform/platform.ts";
 import type { Database } from "../database.ts";
 import { Dict, OUTSIDE } from "../dict.ts";
-import { Kind, Type } from "../record.ts";
-import { RecordBlob } from "../record_blob.ts";
+import { Type } from "../record.ts";
 import { MAX_BLOCK, Slab } from "../slab.ts";
-import { type Blob, HeapBlob } from "./blob.ts";
+import { HeapBlob } from "./blob.ts";
 import * as listpack from "./listpack.ts";
 import { ListpackCursor } from "./listpack.ts";
 import { Table, type TableHome, TableWalk } from "./table.ts";
+import { CollectionView } from "./view.ts";
 
 const PAGE_BITS = 15;
 const IN_PAGE = (1 << PAGE_BITS) - 1;
@@ -182,34 +180,17 @@ export interface HashLimits {
   readonly hashMaxListpackValue: number;
 }
 
-export class HashView {
-  /** The fields as a table, null while they are a listpack. */
-  table: HashTable | null = null;
+export class HashView extends CollectionView<HashTable> {
   /** The current field and value, after `find`, `next`, `random` or `load`. An integer of a listpack has no text until `asText`. */
   readonly field = new ListpackCursor();
   readonly value = new ListpackCursor();
   limits: HashLimits = { hashMaxListpackEntries: 512, hashMaxListpackValue: 64 };
   readonly #walk = new TableWalk();
-  readonly #record = new RecordBlob();
-  #blob: Blob = this.#record;
-  #db: Database | null = null;
-  #home: TableHome | null = null;
-  /** The key's record, 0 for a hash that is in no database. */
-  #ref = 0;
   /** Offset of the next field, -1 at the end. */
   #at = 0;
 
-  /** Binds to the hash of that record; returns itself. */
-  open(db: Database, ref: number): this {
-    this.#db = db;
-    this.#home = db.keyspace;
-    this.#ref = ref;
-    if (db.kind(ref) === Kind.OBJECT) this.table = db.object(ref) as HashTable;
-    else {
-      this.table = null;
-      this.#blob = this.#record.bind(db, ref);
-    }
-    return this;
+  constructor() {
+    super(Type.HASH);
   }
 
   /** Begins an empty hash that is in no database. */
@@ -219,36 +200,15 @@ export class HashView {
     return this.createFrom(home, blob);
   }
 
-  /** Binds to a hash that is in no database: the listpack in `blob`, which becomes the view's own. */
-  createFrom(home: TableHome, blob: Blob): this {
-    this.#db = null;
-    this.#home = home;
-    this.#ref = 0;
-    this.table = null;
-    this.#blob = blob;
-    return this;
-  }
-
   /** Adds an empty hash as a new key and binds to it. It must get a field at once. */
   addKey(db: Database, a: Args, i: number): this {
-    const ref = db.add(a, i, Type.HASH, listpack.EMPTY_BYTES);
-    this.open(db, ref);
-    listpack.create(this.#blob);
+    this.open(db, db.add(a, i, Type.HASH, listpack.EMPTY_BYTES));
+    listpack.create(this.blob);
     return this;
-  }
-
-  /** The key's record, which `set` and `delete` may have moved. */
-  get ref(): number {
-    return this.table === null && this.#ref !== 0 ? this.#record.ref : this.#ref;
   }
 
   get count(): number {
-    return this.table === null ? listpack.count(this.#blob) >>> 1 : this.table.dict.count;
-  }
-
-  /** The listpack, where it is one (`table` is null). */
-  get blob(): Blob {
-    return this.#blob;
+    return this.table === null ? listpack.count(this.blob) >>> 1 : this.table.dict.count;
   }
 
   /** Puts the value of a field into `value`; false when there is no such field. */
@@ -259,15 +219,15 @@ export class HashView {
       this.table.readValue(ref, this.value);
       return true;
     }
-    const at = listpack.find(this.#blob, listpack.first(this.#blob), buf, off, len, 1);
+    const at = listpack.find(this.blob, listpack.first(this.blob), buf, off, len, 1);
     if (at < 0) return false;
-    listpack.read(this.#blob, listpack.next(this.#blob, at), this.value);
+    listpack.read(this.blob, listpack.next(this.blob, at), this.value);
     return true;
   }
 
   has(buf: Uint8Array, off: number, len: number): boolean {
     if (this.table !== null) return this.table.find(buf, off, len) !== 0;
-    return listpack.find(this.#blob, listpack.first(this.#blob), buf, off, len, 1) >= 0;
+    return listpack.find(this.blob, listpack.first(this.blob), buf, off, len, 1) >= 0;
   }
 
   /** Goes over to a table if arguments `from` … `to` are too long, one by one or together, for a listpack. */
@@ -279,7 +239,7 @@ export class HashView {
       if (a.len[i] > longest) return this.convert();
       sum += a.len[i];
     }
-    if (!listpack.isSafeToAdd(this.#blob, sum)) this.convert();
+    if (!listpack.isSafeToAdd(this.blob, sum)) this.convert();
   }
 
   /** Sets a field, going over to a table where it must; returns whether the field is new. */
@@ -296,7 +256,7 @@ export class HashView {
       if (fieldLen > longest || valueLen > longest) this.convert();
     }
     if (this.table !== null) return this.table.set(field, fieldOff, fieldLen, value, valueOff, valueLen);
-    const blob = this.#blob;
+    const blob = this.blob;
     const at = listpack.find(blob, listpack.first(blob), field, fieldOff, fieldLen, 1);
     if (at >= 0) {
       listpack.replace(blob, listpack.next(blob, at), value, valueOff, valueLen);
@@ -316,28 +276,27 @@ export class HashView {
       this.table.delete(ref);
       return true;
     }
-    const at = listpack.find(this.#blob, listpack.first(this.#blob), buf, off, len, 1);
+    const at = listpack.find(this.blob, listpack.first(this.blob), buf, off, len, 1);
     if (at < 0) return false;
-    listpack.removeFrom(this.#blob, at, 2);
+    listpack.removeFrom(this.blob, at, 2);
     return true;
   }
 
   /** Makes a listpack a table. */
   convert(): void {
     if (this.table !== null) return;
-    const table = new HashTable(this.#home!);
+    const table = new HashTable(this.home);
     const { field, value } = this;
-    for (let at = listpack.first(this.#blob); at >= 0;) {
-      at = listpack.readText(this.#blob, listpack.readText(this.#blob, at, field), value);
+    for (let at = listpack.first(this.blob); at >= 0;) {
+      at = listpack.readText(this.blob, listpack.readText(this.blob, at, field), value);
       table.set(field.buf, field.off, field.len, value.buf, value.off, value.len);
     }
-    this.#ref = this.#ref === 0 ? 0 : this.#db!.setObject(this.#record.ref, table);
-    this.table = table;
+    this.becomeTable(table);
   }
 
   /** Begins a walk through all fields; the hash must not change until its end. */
   rewind(): void {
-    if (this.table === null) this.#at = listpack.first(this.#blob);
+    if (this.table === null) this.#at = listpack.first(this.blob);
     else this.#walk.start(this.table);
   }
 
@@ -357,7 +316,7 @@ export class HashView {
   /** Makes a field chosen uniformly at random the current one; returns its place (see `load`). The hash must not be empty. */
   random(random: Random): number {
     const place = this.table === null
-      ? listpack.seek(this.#blob, random.below(this.count) * 2)
+      ? listpack.seek(this.blob, random.below(this.count) * 2)
       : this.table.random(random);
     this.load(place);
     return place;
@@ -374,22 +333,6 @@ export class HashView {
   }
 
   #readPair(at: number): number {
-    return listpack.read(this.#blob, listpack.read(this.#blob, at, this.field), this.value);
-  }
-
-  /** Puts a hash that was begun with `create` into the database as a new key; returns the record. It must not be empty. */
-  store(db: Database, a: Args, i: number): number {
-    if (this.table !== null) return db.addObject(a, i, Type.HASH, this.table);
-    const { buf, off, len } = this.#blob;
-    const ref = db.add(a, i, Type.HASH, len);
-    db.writeValue(ref, buf, off, len);
-    return ref;
-  }
-
-  /** Frees a hash that was begun with `create` and is not stored. */
-  drop(): void {
-    this.table?.release(Infinity);
-    this.table = null;
-    this.#blob = this.#record;
+    return listpack.read(this.blob, listpack.read(this.blob, at, this.field), this.value);
   }
 }

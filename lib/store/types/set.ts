@@ -8,22 +8,20 @@
  *
  * A member of 10 bytes takes 24 bytes and 4 for the bucket, where Redis takes about 50.
  *
- * `SetView` hides which of the two it is. A view is bound to a key's record (`open`), or holds a set that is not in any database
- * yet (`create`, then `store` or `replace`): results of SINTERSTORE, sets that are being loaded. Views are made once and used
- * again and again; a view is good until its key is changed by other means.
+ * `SetView` hides which of the two it is (see view.ts).
  */
 
 import type { Args } from "../../bytes/args.ts";
 import type { Random } from "../../platform/platform.ts";
 import type { Database } from "../database.ts";
 import { Dict } from "../dict.ts";
-import { Kind, Type } from "../record.ts";
-import { RecordBlob } from "../record_blob.ts";
-import { type Blob, HeapBlob } from "./blob.ts";
+import { Type } from "../record.ts";
+import { HeapBlob } from "./blob.ts";
 import { Int64 } from "./int64.ts";
 import * as intset from "./intset.ts";
 import { ListpackCursor } from "./listpack.ts";
 import { Table, type TableHome, TableWalk } from "./table.ts";
+import { CollectionView } from "./view.ts";
 
 const MEMBER_AT = 12;
 /** Longest intset, as in Redis: 2^30 values. */
@@ -86,34 +84,18 @@ export interface SetLimits {
 /** Value about to be looked up in an intset. */
 const wanted = new Int64();
 
-export class SetView {
-  /** The members as a table, null while they are an intset. */
-  table: SetTable | null = null;
+export class SetView extends CollectionView<SetTable> {
   /** The current member, after `next`, `random` or `load`. An integer is in `value` and has no text until `asText`. */
   readonly member = new ListpackCursor();
   /** Record of the current member, in a table. */
   memberRef = 0;
   limits: SetLimits = { setMaxIntsetEntries: 512 };
   readonly #walk = new TableWalk();
-  readonly #record = new RecordBlob();
-  #blob: Blob = this.#record;
-  #db: Database | null = null;
-  #home: TableHome | null = null;
-  /** The key's record, 0 for a set that is in no database. */
-  #ref = 0;
+  /** Index of the next member in an intset. */
   #index = 0;
 
-  /** Binds to the set of that record; returns itself. */
-  open(db: Database, ref: number): this {
-    this.#db = db;
-    this.#home = db.keyspace;
-    this.#ref = ref;
-    if (db.kind(ref) === Kind.OBJECT) this.table = db.object(ref) as SetTable;
-    else {
-      this.table = null;
-      this.#blob = this.#record.bind(db, ref);
-    }
-    return this;
+  constructor() {
+    super(Type.SET);
   }
 
   /** Begins an empty set that is in no database. */
@@ -123,48 +105,27 @@ export class SetView {
     return this.createFrom(home, blob);
   }
 
-  /** Binds to a set that is in no database: the intset in `blob`, which becomes the view's own. */
-  createFrom(home: TableHome, blob: Blob): this {
-    this.#db = null;
-    this.#home = home;
-    this.#ref = 0;
-    this.table = null;
-    this.#blob = blob;
-    return this;
-  }
-
   /** Adds an empty set as a new key and binds to it. It must get a member at once. */
   addKey(db: Database, a: Args, i: number): this {
-    const ref = db.add(a, i, Type.SET, intset.EMPTY_BYTES);
-    this.open(db, ref);
-    intset.create(this.#blob);
+    this.open(db, db.add(a, i, Type.SET, intset.EMPTY_BYTES));
+    intset.create(this.blob);
     return this;
-  }
-
-  /** The key's record, which `add` and `remove` may have moved. */
-  get ref(): number {
-    return this.table === null && this.#ref !== 0 ? this.#record.ref : this.#ref;
   }
 
   get count(): number {
-    return this.table === null ? intset.count(this.#blob) : this.table.dict.count;
-  }
-
-  /** The intset, where it is one (`table` is null). */
-  get blob(): Blob {
-    return this.#blob;
+    return this.table === null ? intset.count(this.blob) : this.table.dict.count;
   }
 
   has(buf: Uint8Array, off: number, len: number): boolean {
     if (this.table !== null) return this.table.find(buf, off, len) !== 0;
-    return wanted.parse(buf, off, len) && intset.find(this.#blob, wanted) >= 0;
+    return wanted.parse(buf, off, len) && intset.find(this.blob, wanted) >= 0;
   }
 
   /** Whether the current member of `other` is in this set. */
   hasMemberOf(other: SetView): boolean {
     const { member } = other;
     if (this.table === null) {
-      if (member.isInt) return intset.find(this.#blob, member.value) >= 0;
+      if (member.isInt) return intset.find(this.blob, member.value) >= 0;
       return this.has(member.buf, member.off, member.len);
     }
     if (other.table !== null) {
@@ -195,28 +156,28 @@ export class SetView {
   }
 
   #addInteger(value: Int64): boolean {
-    if (!intset.add(this.#blob, value)) return false;
+    if (!intset.add(this.blob, value)) return false;
     const limit = this.limits.setMaxIntsetEntries;
-    if (intset.count(this.#blob) > (limit < MOST_INTEGERS ? limit : MOST_INTEGERS)) this.convert();
+    if (intset.count(this.blob) > (limit < MOST_INTEGERS ? limit : MOST_INTEGERS)) this.convert();
     return true;
   }
 
   /** Removes a member; returns whether it was there. The set may be empty afterwards: then its key must go. */
   remove(buf: Uint8Array, off: number, len: number): boolean {
     if (this.table !== null) return this.table.remove(buf, off, len);
-    return wanted.parse(buf, off, len) && intset.remove(this.#blob, wanted);
+    return wanted.parse(buf, off, len) && intset.remove(this.blob, wanted);
   }
 
   /** Removes the current member, whose bytes are void then. */
   removeMember(): void {
     if (this.table !== null) this.table.delete(this.memberRef);
-    else intset.remove(this.#blob, this.member.value);
+    else intset.remove(this.blob, this.member.value);
   }
 
   /** Removes the current member of `other`; returns whether it was there. */
   removeMemberOf(other: SetView): boolean {
     const { member } = other;
-    if (member.isInt && this.table === null) return intset.remove(this.#blob, member.value);
+    if (member.isInt && this.table === null) return intset.remove(this.blob, member.value);
     member.asText();
     return this.remove(member.buf, member.off, member.len);
   }
@@ -224,16 +185,15 @@ export class SetView {
   /** Makes an intset a table. */
   convert(): void {
     if (this.table !== null) return;
-    const table = new SetTable(this.#home!);
+    const table = new SetTable(this.home);
     const { member } = this;
-    const length = intset.count(this.#blob);
+    const length = intset.count(this.blob);
     for (let i = 0; i < length; i++) {
       this.#loadInteger(i);
       member.asText();
       table.add(member.buf, member.off, member.len);
     }
-    this.#ref = this.#ref === 0 ? 0 : this.#db!.setObject(this.#record.ref, table);
-    this.table = table;
+    this.becomeTable(table);
   }
 
   /** Begins a walk through all members; the set must not change until its end. */
@@ -245,7 +205,7 @@ export class SetView {
   /** Goes to the next member; false at the end. Intsets are walked in ascending order. */
   next(): boolean {
     if (this.table === null) {
-      if (this.#index >= intset.count(this.#blob)) return false;
+      if (this.#index >= intset.count(this.blob)) return false;
       this.#loadInteger(this.#index++);
       return true;
     }
@@ -257,7 +217,7 @@ export class SetView {
 
   /** Makes a member chosen uniformly at random the current one; returns its place (see `load`). The set must not be empty. */
   random(random: Random): number {
-    const place = this.table === null ? random.below(intset.count(this.#blob)) : this.table.random(random);
+    const place = this.table === null ? random.below(intset.count(this.blob)) : this.table.random(random);
     this.load(place);
     return place;
   }
@@ -276,31 +236,6 @@ export class SetView {
 
   #loadInteger(index: number): void {
     this.member.isInt = true;
-    intset.get(this.#blob, index, this.member.value);
-  }
-
-  /** Puts a set that was begun with `create` into the database as a new key; returns the record. It must not be empty. */
-  store(db: Database, a: Args, i: number): number {
-    if (this.table !== null) return db.addObject(a, i, Type.SET, this.table);
-    return this.#copyInto(db, db.add(a, i, Type.SET, this.#blob.len));
-  }
-
-  /** Makes a set that was begun with `create` the value of a record that is a set; returns the record. */
-  replace(db: Database, ref: number): number {
-    if (this.table !== null) return db.setObject(ref, this.table);
-    return this.#copyInto(db, db.setBlob(ref, this.#blob.len));
-  }
-
-  #copyInto(db: Database, ref: number): number {
-    const { buf, off, len } = this.#blob;
-    db.writeValue(ref, buf, off, len);
-    return ref;
-  }
-
-  /** Frees a set that was begun with `create` and is not stored. */
-  drop(): void {
-    this.table?.release(Infinity);
-    this.table = null;
-    this.#blob = this.#record;
+    intset.get(this.blob, index, this.member.value);
   }
 }

@@ -2,24 +2,22 @@
  * Sorted sets. A small one is a listpack blob in its key's record (member, score, member, score … in order); a large one is a `SortedSet`
  * (sorted_set.ts).
  *
- * `ZsetView` hides which of the two it is. Whatever has to do with order goes by rank: a range of scores or members is first turned
- * into ranks (`scoreRange`, `lexRange`), then walked (`start`, `next`) or removed. A view is bound to a key's record (`open`) or
- * holds a result that is in no database yet (`create`, then `store` or `drop`). Views are made once and used again and
- * again; a view is good until its key is changed by other means.
+ * `ZsetView` hides which of the two it is (see view.ts). Whatever has to do with order goes by rank: a range of scores or members is first
+ * turned into ranks (`scoreRange`, `lexRange`), then walked (`start`, `next`) or removed.
  */
 
 import type { Args } from "../../bytes/args.ts";
 import { formatDouble, parseDouble, writeLatin1 } from "../../bytes/ascii.ts";
 import { compareBytes } from "../../bytes/span.ts";
 import type { Database } from "../database.ts";
-import { Kind, Type } from "../record.ts";
-import { RecordBlob } from "../record_blob.ts";
+import { Type } from "../record.ts";
 import { type Blob, HeapBlob } from "./blob.ts";
 import * as listpack from "./listpack.ts";
 import { ListpackCursor } from "./listpack.ts";
 import { RankCursor } from "./ranktree.ts";
 import { SortedSet } from "./sorted_set.ts";
 import type { TableHome } from "./table.ts";
+import { CollectionView } from "./view.ts";
 
 /** Whole scores up to 2^62 are integers in a listpack, as in Redis. */
 const MAX_WHOLE = 2 ** 62;
@@ -76,9 +74,7 @@ let packed = new HeapBlob();
 /** A larger blob than this is not kept. */
 const KEEP_PACKED = 64 * 1024;
 
-export class ZsetView {
-  /** The members as a table, null while they are a listpack. */
-  table: SortedSet | null = null;
+export class ZsetView extends CollectionView<SortedSet> {
   /** The current member, after `next` or `load`. An integer of a listpack has no text until `asText`. */
   readonly member = new ListpackCursor();
   /** The current score: after `find`, `add` (the new one), `next` and `load`. */
@@ -89,41 +85,20 @@ export class ZsetView {
   from = 0;
   to = 0;
   limits: ZsetLimits = { zsetMaxListpackEntries: 128, zsetMaxListpackValue: 64 };
-  readonly #record = new RecordBlob();
   readonly #cursor = new RankCursor();
-  #blob: Blob = this.#record;
-  #db: Database | null = null;
-  /** The key's record, 0 for a sorted set that is in no database. */
-  #ref = 0;
   /** Offset of the next member of a walk, -1 at the end. */
   #at = 0;
   #more = false;
   #backward = false;
 
-  /** Binds to the sorted set of that record; returns itself. */
-  open(db: Database, ref: number): this {
-    this.#db = db;
-    this.#ref = ref;
-    if (db.kind(ref) === Kind.OBJECT) this.table = db.object(ref) as SortedSet;
-    else {
-      this.table = null;
-      this.#blob = this.#record.bind(db, ref);
-    }
-    return this;
+  constructor() {
+    super(Type.ZSET);
   }
 
   /** Begins an empty one that is in no database; `store` decides on its encoding. */
   create(home: TableHome): SortedSet {
-    this.#ref = 0;
+    this.boundRef = 0;
     return this.table = new SortedSet(home);
-  }
-
-  /** Binds to a listpack that is in no database; it is never converted. */
-  openBlob(blob: Blob): this {
-    this.table = null;
-    this.#ref = 0;
-    this.#blob = blob;
-    return this;
   }
 
   /** Adds an empty sorted set as a new key and binds to it, in the encoding for a first member of that length. */
@@ -133,22 +108,12 @@ export class ZsetView {
       return this.open(db, db.addObject(a, i, Type.ZSET, new SortedSet(db.keyspace)));
     }
     this.open(db, db.add(a, i, Type.ZSET, listpack.EMPTY_BYTES));
-    listpack.create(this.#blob);
+    listpack.create(this.blob);
     return this;
   }
 
-  /** The key's record, which changes may have moved. */
-  get ref(): number {
-    return this.table === null && this.#ref !== 0 ? this.#record.ref : this.#ref;
-  }
-
   get count(): number {
-    return this.table === null ? listpack.count(this.#blob) >>> 1 : this.table.dict.count;
-  }
-
-  /** The listpack, where it is one (`table` is null). */
-  get blob(): Blob {
-    return this.#blob;
+    return this.table === null ? listpack.count(this.blob) >>> 1 : this.table.dict.count;
   }
 
   /** Puts the score of a member into `score`; false when there is no such member. */
@@ -161,12 +126,12 @@ export class ZsetView {
     }
     const at = this.#find(buf, off, len);
     if (at < 0) return false;
-    this.score = readScore(this.#blob, listpack.next(this.#blob, at));
+    this.score = readScore(this.blob, listpack.next(this.blob, at));
     return true;
   }
 
   #find(buf: Uint8Array, off: number, len: number): number {
-    return listpack.find(this.#blob, listpack.first(this.#blob), buf, off, len, 1);
+    return listpack.find(this.blob, listpack.first(this.blob), buf, off, len, 1);
   }
 
   /** Rank of a member, from the least score; -1 when there is no such member. */
@@ -175,7 +140,7 @@ export class ZsetView {
       const ref = this.table.find(buf, off, len);
       return ref === 0 ? -1 : this.table.tree.rank(this.table.scoreOf(ref), ref);
     }
-    const blob = this.#blob;
+    const blob = this.blob;
     const found = this.#find(buf, off, len);
     if (found < 0) return -1;
     let rank = 0;
@@ -193,9 +158,9 @@ export class ZsetView {
     if (this.table === null) {
       const at = this.#find(buf, off, len);
       if (at >= 0) {
-        const outcome = this.#change(score, readScore(this.#blob, listpack.next(this.#blob, at)), flags);
+        const outcome = this.#change(score, readScore(this.blob, listpack.next(this.blob, at)), flags);
         if (outcome === Added.UPDATED) {
-          listpack.removeFrom(this.#blob, at, 2);
+          listpack.removeFrom(this.blob, at, 2);
           this.#insertPair(this.score, buf, off, len);
         }
         return outcome;
@@ -203,7 +168,7 @@ export class ZsetView {
       if (flags & AddFlag.XX) return Added.REFUSED;
       const { zsetMaxListpackEntries, zsetMaxListpackValue } = this.limits;
       if (
-        this.count < zsetMaxListpackEntries && len <= zsetMaxListpackValue && listpack.isSafeToAdd(this.#blob, len)
+        this.count < zsetMaxListpackEntries && len <= zsetMaxListpackValue && listpack.isSafeToAdd(this.blob, len)
       ) {
         this.#insertPair(score, buf, off, len);
         this.score = score;
@@ -247,7 +212,7 @@ export class ZsetView {
     }
     const at = this.#find(buf, off, len);
     if (at < 0) return false;
-    listpack.removeFrom(this.#blob, at, 2);
+    listpack.removeFrom(this.blob, at, 2);
     return true;
   }
 
@@ -255,21 +220,18 @@ export class ZsetView {
   removeRange(from: number, to: number): void {
     if (from >= to) return;
     if (this.table !== null) this.table.removeRange(from, to);
-    else listpack.removeRange(this.#blob, from * 2, (to - from) * 2);
+    else listpack.removeRange(this.blob, from * 2, (to - from) * 2);
   }
 
   /** Makes a listpack a table. */
   convert(): void {
     if (this.table !== null) return;
-    const db = this.#db!;
-    const table = tableOf(db.keyspace, this.#blob);
-    this.#ref = db.setObject(this.#record.ref, table);
-    this.table = table;
+    this.becomeTable(tableOf(this.home, this.blob));
   }
 
   /** Inserts a member that is not there into the listpack, in its place. */
   #insertPair(score: number, buf: Uint8Array, off: number, len: number): void {
-    const blob = this.#blob;
+    const blob = this.blob;
     let at = listpack.last(blob);
     // Scores often grow: a look at the last one may spare the walk.
     if (at !== -1) at = readScore(blob, at) < score ? -1 : listpack.first(blob);
@@ -290,7 +252,7 @@ export class ZsetView {
   /** Number of members with a lesser score, or one that is equal too if `inclusive`. */
   countBelow(score: number, inclusive: boolean): number {
     if (this.table !== null) return this.table.tree.countBelow(score, inclusive);
-    const blob = this.#blob;
+    const blob = this.blob;
     let count = 0;
     for (let at = listpack.first(blob); at !== -1; count++) {
       at = listpack.read(blob, listpack.next(blob, at), scoreElement);
@@ -328,7 +290,7 @@ export class ZsetView {
   }
 
   #lexRangeInBlob(min: LexBound, max: LexBound, backward: boolean): number {
-    const blob = this.#blob;
+    const blob = this.blob;
     const first = listpack.first(blob);
     if (first === -1) return 0;
     let at = listpack.previous(blob, listpack.last(blob));
@@ -355,7 +317,7 @@ export class ZsetView {
   start(rank: number, backward = false): void {
     this.#backward = backward;
     if (this.table !== null) this.#more = this.table.tree.at(rank, this.#cursor);
-    else this.#at = rank < 0 ? -1 : listpack.seek(this.#blob, rank * 2);
+    else this.#at = rank < 0 ? -1 : listpack.seek(this.blob, rank * 2);
   }
 
   /** Goes to the next member; false at the end. */
@@ -372,7 +334,7 @@ export class ZsetView {
     const at = this.#at;
     if (at === -1) return false;
     const following = this.#readPair(at);
-    this.#at = this.#backward ? previousPair(this.#blob, at) : following;
+    this.#at = this.#backward ? previousPair(this.blob, at) : following;
     return true;
   }
 
@@ -399,8 +361,8 @@ export class ZsetView {
   #readPair(at: number): number {
     this.place = at;
     const following = listpack.read(
-      this.#blob,
-      listpack.read(this.#blob, at, this.member),
+      this.blob,
+      listpack.read(this.blob, at, this.member),
       scoreElement,
     );
     this.score = scoreIn(scoreElement);
@@ -409,13 +371,13 @@ export class ZsetView {
 
   /** The score of the current member of a listpack as it is written there. Good until the next call. */
   scoreElement(): ListpackCursor {
-    listpack.readText(this.#blob, listpack.next(this.#blob, this.place), scoreElement);
+    listpack.readText(this.blob, listpack.next(this.blob, this.place), scoreElement);
     return scoreElement;
   }
 
   /** Whether a listpack has scores that are numbers, and its members in order. */
   isInOrder(): boolean {
-    const blob = this.#blob;
+    const blob = this.blob;
     let previous = -1;
     let previousScore = -Infinity;
     for (let at = listpack.first(blob); at !== -1;) {
@@ -440,24 +402,14 @@ export class ZsetView {
    * Makes what was begun with `create` the value of key i, whatever that was; it must not be empty. It becomes a listpack if the
    * limits allow that.
    */
-  store(db: Database, a: Args, i: number): void {
-    const table = this.table!;
-    const ref = db.lookupWrite(a, i);
-    if (fitsListpack(table, this.limits)) {
-      pack(table);
-      const { buf, len } = packed;
-      const target = ref === 0 ? db.add(a, i, Type.ZSET, len) : db.setBlob(db.retype(ref, Type.ZSET), len);
-      db.writeValue(target, buf, 0, len);
-      db.keyspace.bury(table);
-    } else if (ref === 0) db.addObject(a, i, Type.ZSET, table);
-    else db.setObject(db.retype(ref, Type.ZSET), table);
-    this.table = null;
-  }
-
-  /** Frees what was begun with `create` and is not stored. */
-  drop(db: Database): void {
-    if (this.table !== null) db.keyspace.bury(this.table);
-    this.table = null;
+  override store(db: Database, a: Args, i: number): void {
+    const { table } = this;
+    if (table !== null && fitsListpack(table, this.limits)) {
+      this.blob = pack(table);
+      this.table = null;
+      table.release(Infinity);
+    }
+    super.store(db, a, i);
   }
 }
 
