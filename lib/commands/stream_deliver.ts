@@ -9,13 +9,10 @@ import type { Client } from "../engine/client.ts";
 import { EventClass, keyEvent } from "../store/events.ts";
 import { type Stream, StreamCursor } from "../store/types/stream.ts";
 import type { Consumer, Group } from "../store/types/stream_group.ts";
-import { StreamId } from "../store/types/stream_id.ts";
+import { MAX_ID, StreamId } from "../store/types/stream_id.ts";
 import { groupChanged, replyEntry, replyId, replyOne } from "./stream_reply.ts";
 
 const CREATECONSUMER = keyEvent(EventClass.STREAM, "xgroup-createconsumer", false);
-
-const MAX_ID = new StreamId();
-MAX_ID.setMax();
 
 const cursor = new StreamCursor();
 const id = new StreamId();

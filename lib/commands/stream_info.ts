@@ -10,7 +10,7 @@ import { NO_SUCH_KEY, NOT_INTEGER } from "../resp/errors.ts";
 import { Type } from "../store/record.ts";
 import type { Stream } from "../store/types/stream.ts";
 import { type Consumer, type Group, UNKNOWN } from "../store/types/stream_group.ts";
-import { StreamId } from "../store/types/stream_id.ts";
+import { MAX_ID, MIN_ID, StreamId } from "../store/types/stream_id.ts";
 import { noGroup } from "./stream_group.ts";
 import { replyCounter, replyId, replyOne, replyRange, streamOf } from "./stream_reply.ts";
 
@@ -28,9 +28,6 @@ const XINFO_HELP = [
   "    Show information about the stream.",
 ];
 
-const MIN_ID = new StreamId();
-const MAX_ID = new StreamId();
-MAX_ID.setMax();
 const id = new StreamId();
 
 export const xinfo = container({

@@ -8,11 +8,18 @@
 import { lower } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command, Deny } from "../engine/command.ts";
-import { errorReply, NOT_INTEGER, SYNTAX } from "../resp/errors.ts";
+import {
+  type ErrorReply,
+  errorReply,
+  NOT_INTEGER,
+  SYNTAX,
+  TIMEOUT_NEGATIVE,
+  TIMEOUT_NOT_INTEGER,
+} from "../resp/errors.ts";
 import { Type } from "../store/record.ts";
 import type { Stream } from "../store/types/stream.ts";
 import type { Group } from "../store/types/stream_group.ts";
-import { StreamId } from "../store/types/stream_id.ts";
+import { MAX_ID, StreamId } from "../store/types/stream_id.ts";
 import { deliver, deliverAgain, type Reader, readingConsumer } from "./stream_deliver.ts";
 import { parseId, replyRange, shown, streamOf, streamToChange } from "./stream_reply.ts";
 
@@ -36,16 +43,11 @@ const DOLLAR_IN_GROUP = errorReply(
 const GREATER_ALONE = errorReply(
   "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
 );
-const TIMEOUT_NOT_INTEGER = errorReply("ERR timeout is not an integer or out of range");
-const TIMEOUT_NEGATIVE = errorReply("ERR timeout is negative");
 const STREAM_GONE = errorReply("UNBLOCKED the stream key no longer exists");
 const GROUP_GONE = errorReply("NOGROUP the consumer group this client was blocked on no longer exists");
 
 /** Entries that a client which has waited gets at most without COUNT. */
 const DEFAULT_COUNT = 1000;
-
-const MAX_ID = new StreamId();
-MAX_ID.setMax();
 
 /** Options of the command that is being run. */
 class ReadOptions {
@@ -230,7 +232,7 @@ function parseIds(c: Client, inGroup: boolean): boolean {
   return true;
 }
 
-function noGroup(c: Client, keyAt: number) {
+function noGroup(c: Client, keyAt: number): ErrorReply {
   const key = shown(c.args, keyAt);
   const group = shown(c.args, options.groupAt);
   return errorReply(`NOGROUP No such key '${key}' or consumer group '${group}' in XREADGROUP with GROUP option`);
@@ -280,12 +282,13 @@ function readReady(c: Client): void {
     return;
   }
   start.increment();
-  if (!reply.resp3) reply.array(1);
-  if (!reply.resp3) reply.array(2);
-  else reply.map(1);
+  if (reply.resp3) reply.map(1);
+  else {
+    reply.array(1);
+    reply.array(2);
+  }
   reply.bulk(a.buf, a.off[readyKey], a.len[readyKey]);
   if (group === undefined) return replyRange(c, stream, start, MAX_ID, count);
   const reader: Reader = { keyAt: readyKey, groupAt, consumerAt, noAck };
-  const from = start;
-  deliver(c, stream, group, readingConsumer(c, group, reader), reader, from, count);
+  deliver(c, stream, group, readingConsumer(c, group, reader), reader, start, count);
 }

@@ -24,7 +24,7 @@ import * as listpack from "./listpack.ts";
 import { ListpackCursor } from "./listpack.ts";
 import { radixNodes } from "./stream_radix.ts";
 import { type Counter, counterDifference, Group, incremented, inOrder, UNKNOWN } from "./stream_group.ts";
-import { StreamId } from "./stream_id.ts";
+import { MAX_ID, MIN_ID, StreamId } from "./stream_id.ts";
 import { Ledger } from "./stream_pending.ts";
 
 const DELETED = 1;
@@ -37,10 +37,6 @@ const FIRST_CAPACITY = 128;
 /** What the objects of a stream and of a block cost, roughly. */
 const STREAM_OVERHEAD = 400;
 const BLOCK_OVERHEAD = 240;
-
-const MAX_ID = new StreamId();
-MAX_ID.setMax();
-const MIN_ID = new StreamId();
 
 const element = new ListpackCursor();
 const edge = new StreamId();

@@ -189,6 +189,11 @@ export class StreamId {
   }
 }
 
+/** The least and the greatest ID; not to be changed. */
+export const MIN_ID: StreamId = new StreamId();
+export const MAX_ID: StreamId = new StreamId();
+MAX_ID.setMax();
+
 let readHi = 0;
 let readLo = 0;
 
