@@ -59,7 +59,7 @@ export class Replication implements PropagationListener {
   #selected = -1;
   #waiters: Waiter[] = [];
   #nextSecond = 0;
-  #seconds = 0;
+  #seconds = 1;
   #scratch = new Uint8Array(256);
 
   constructor(readonly engine: Engine) {
