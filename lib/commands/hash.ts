@@ -15,7 +15,7 @@ import {
   SYNTAX,
   wrongArity,
 } from "../resp/errors.ts";
-import { DEL, EventClass, keyEvent } from "../store/events.ts";
+import { EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { HashView } from "../store/types/hash.ts";
 import { Int64, MAX_INT64_TEXT } from "../store/types/int64.ts";
@@ -64,18 +64,10 @@ export const hdel = command({
     if (ref < 0) return;
     if (ref === 0) return c.reply.int(0);
     hash.open(db, ref);
+    const { count } = hash;
     let deleted = 0;
-    let emptied = false;
-    for (let i = 2; i < a.argc && !emptied; i++) {
-      if (!hash.delete(a.buf, a.off[i], a.len[i])) continue;
-      deleted++;
-      emptied = hash.count === 0;
-    }
-    if (deleted > 0) {
-      if (emptied) db.remove(hash.ref);
-      db.changed(a, 1, HDEL, deleted);
-      if (emptied) db.notify(a, 1, DEL);
-    }
+    for (let i = 2; i < a.argc && deleted < count; i++) if (hash.delete(a.buf, a.off[i], a.len[i])) deleted++;
+    if (deleted > 0) db.shrunk(a, 1, hash.ref, deleted === count, HDEL, deleted);
     c.reply.int(deleted);
   },
 });

@@ -8,19 +8,18 @@ import { copyBytes } from "../bytes/span.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import {
-  COUNT_NOT_POSITIVE,
   errorReply,
   NO_SUCH_KEY,
   NOT_INTEGER,
   NOT_POSITIVE,
-  NUMKEYS_NOT_POSITIVE,
   OUT_OF_RANGE,
   SYNTAX,
   wrongArity,
 } from "../resp/errors.ts";
-import { DEL, EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
+import { EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { ListView } from "../store/types/list.ts";
+import { findKey, foundRef, MultiPop, parseMultiPop } from "./multi_pop.ts";
 
 /** An end of a list, with what belongs to it. */
 export interface ListEnd {
@@ -60,12 +59,14 @@ const RANK_ZERO = errorReply(
 );
 
 const AFTER = lower("after"), BEFORE = lower("before");
-const LEFT = lower("left"), RIGHT = lower("right");
+export const LEFT = lower("left"), RIGHT = lower("right");
 const RANK = lower("rank"), COUNT = lower("count"), MAXLEN = lower("maxlen");
 
 /** The list of the command that is being run, and the one that LMOVE pushes to. */
 const list = new ListView();
 const target = new ListView();
+/** The arguments of the LMPOP or BLMPOP that is being run. */
+export const multiPop = new MultiPop();
 /** The element that LMOVE carries. */
 let carried = new Uint8Array(256);
 /** A buffer that one huge element has grown beyond this is not kept. */
@@ -177,15 +178,10 @@ export const lmpop = command({
   summary: "Pop elements from a list",
   syntax: "numkeys key [key ...] where=<LEFT | RIGHT> [COUNT count]",
   run(c) {
-    const pop = readMultiPop(c, 1);
-    if (pop === null) return;
-    for (let i = pop.first; i < pop.first + pop.keys; i++) {
-      const ref = c.writeTyped(i, Type.LIST);
-      if (ref < 0) return;
-      if (ref === 0) continue;
-      return popWithKey(c, i, ref, pop.end, pop.count);
-    }
-    c.reply.nullArray();
+    if (!parseMultiPop(c, 1, LEFT, RIGHT, multiPop)) return;
+    const i = findKey(c, multiPop.first, multiPop.keys, Type.LIST);
+    if (i > 0) popWithKey(c, i);
+    else if (i === 0) c.reply.nullArray();
   },
 });
 
@@ -308,12 +304,7 @@ export const lrem = command({
       list.remove();
       removed++;
     }
-    if (removed > 0) {
-      const isEmpty = list.count === 0;
-      if (isEmpty) db.remove(list.ref);
-      db.changed(a, 1, LREM, removed);
-      if (isEmpty) db.notify(a, 1, DEL);
-    }
+    if (removed > 0) db.shrunk(a, 1, list.ref, list.count === 0, LREM, removed);
     reply.int(removed);
   },
 });
@@ -372,9 +363,8 @@ export const ltrim = command({
     if (kept > 0) {
       list.removeRange(stop + 1, count - stop - 1);
       list.removeRange(0, start);
-    } else db.remove(list.ref);
-    db.changed(a, 1, LTRIM, count - kept);
-    if (kept === 0) db.notify(a, 1, DEL);
+    }
+    db.shrunk(a, 1, list.ref, kept === 0, LTRIM, count - kept);
     reply.ok();
   },
 });
@@ -499,7 +489,7 @@ function pop(c: Client, end: ListEnd): void {
   list.peek(end.isHead);
   replyElement(c);
   list.pop(end.isHead);
-  afterPop(c, 1, end, 1);
+  c.db.shrunk(c.args, 1, list.ref, list.count === 0, end.popped);
 }
 
 /** Replies with up to `count` elements of the open list of key i and removes them. */
@@ -508,15 +498,7 @@ function popRange(c: Client, i: number, end: ListEnd, count: number): void {
   const popped = Math.min(count, length);
   replyRange(c, end.isHead ? 0 : length - 1, popped, !end.isHead);
   if (popped < length) list.removeRange(end.isHead ? 0 : length - popped, popped);
-  afterPop(c, i, end, popped, popped === length);
-}
-
-/** What follows when elements of the open list of key i have been removed. */
-function afterPop(c: Client, i: number, end: ListEnd, popped: number, isEmpty = list.count === 0): void {
-  const { args: a, db } = c;
-  if (isEmpty) db.remove(list.ref);
-  db.changed(a, i, end.popped, popped);
-  if (isEmpty) db.notify(a, i, DEL);
+  c.db.shrunk(c.args, i, list.ref, popped === length, end.popped, popped);
 }
 
 function findPositions(c: Client): void {
@@ -574,39 +556,12 @@ export function readEnd(c: Client, i: number): ListEnd | null {
   return null;
 }
 
-/** The arguments of LMPOP and BLMPOP from the number of keys on, which is argument i; null when invalid, which has been replied. */
-export function readMultiPop(
-  c: Client,
-  i: number,
-): { first: number; keys: number; end: ListEnd; count: number } | null {
+/** LMPOP with the arguments in `multiPop`, of key i, whose record is `foundRef`. It goes out as LPOP or RPOP. */
+export function popWithKey(c: Client, i: number): void {
   const { args: a, reply } = c;
-  const keys = a.int(i);
-  let count = -1;
-  if (!(keys >= 1)) reply.error(NUMKEYS_NOT_POSITIVE);
-  else if (i + keys + 1 >= a.argc) reply.error(SYNTAX);
-  else {
-    const end = readEnd(c, i + keys + 1);
-    if (end === null) return null;
-    for (let at = i + keys + 2; at < a.argc; at += 2) {
-      if (count !== -1 || !a.is(at, COUNT) || at + 1 === a.argc) {
-        reply.error(SYNTAX);
-        return null;
-      }
-      count = a.int(at + 1);
-      if (!(count >= 1)) {
-        reply.error(COUNT_NOT_POSITIVE);
-        return null;
-      }
-    }
-    return { first: i + 1, keys, end, count: Math.max(count, 1) };
-  }
-  return null;
-}
-
-/** LMPOP: replies with key i and up to `count` elements, which are removed. It goes out as LPOP or RPOP. */
-export function popWithKey(c: Client, i: number, ref: number, end: ListEnd, count: number): void {
-  const { args: a, reply } = c;
-  open(c, ref);
+  const { count } = multiPop;
+  const end = multiPop.atSecond ? TAIL : HEAD;
+  open(c, foundRef);
   const { propagation } = c.engine;
   if (propagation.active) propagation.rewrite(end.popCommand, a.bytes(i), Math.min(count, list.count));
   reply.array(2);
@@ -614,10 +569,10 @@ export function popWithKey(c: Client, i: number, ref: number, end: ListEnd, coun
   popRange(c, i, end, count);
 }
 
-/** BLPOP: replies with key i and one element, which is removed. It goes out as LPOP or RPOP. */
-export function popOneWithKey(c: Client, i: number, ref: number, end: ListEnd): void {
+/** BLPOP of key i, whose record is `foundRef`. It goes out as LPOP or RPOP. */
+export function popOneWithKey(c: Client, i: number, end: ListEnd): void {
   const { args: a, reply } = c;
-  open(c, ref);
+  open(c, foundRef);
   const { propagation } = c.engine;
   if (propagation.active) propagation.rewrite(end.popCommand, a.bytes(i));
   reply.array(2);
@@ -626,7 +581,7 @@ export function popOneWithKey(c: Client, i: number, ref: number, end: ListEnd): 
   replyElement(c);
   list.pop(end.isHead);
   propagateServed(c);
-  afterPop(c, i, end, c.readyKey === 0 ? 1 : 0);
+  c.db.shrunk(a, i, list.ref, list.count === 0, end.popped, c.readyKey === 0 ? 1 : 0);
 }
 
 /** A command that is run again for a client that has waited counts no change, but goes out. */
@@ -659,11 +614,8 @@ export function moveElement(c: Client, from: ListEnd, to: ListEnd): boolean {
   }
   reply.bulk(carried, 0, len);
   db.changed(a, 2, to.pushed, 0);
-  const isEmpty = list.count === 0;
-  if (isEmpty) db.remove(list.ref);
   propagateServed(c);
-  db.changed(a, 1, from.popped, c.readyKey === 0 ? 1 : 0);
-  if (isEmpty) db.notify(a, 1, DEL);
+  db.shrunk(a, 1, list.ref, list.count === 0, from.popped, c.readyKey === 0 ? 1 : 0);
   return true;
 }
 

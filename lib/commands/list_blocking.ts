@@ -1,19 +1,26 @@
 /**
  * List commands that block until there is an element.
  *
- * A client that waits is served by running its command again for the key that became ready (engine/blocking.ts). What is propagated is
- * always the command without the waiting: LPOP, RPOP, LMOVE, RPOPLPUSH. As in Redis, serving a client that has waited does not count as a
- * further change of the data set (the push did), except with BLMPOP.
+ * What is propagated is always the command without the waiting: LPOP, RPOP, LMOVE, RPOPLPUSH. As in Redis, serving a client that has
+ * waited does not count as a further change of the data set (the push did), except with BLMPOP.
  */
 
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { Type } from "../store/record.ts";
-import { parseTimeout } from "./block_timeout.ts";
-import { HEAD, type ListEnd, moveElement, popOneWithKey, popWithKey, readEnd, readMultiPop, TAIL } from "./list.ts";
-
-/** The record of the list that `findList` has found. */
-let found = 0;
+import {
+  HEAD,
+  LEFT,
+  type ListEnd,
+  moveElement,
+  multiPop,
+  popOneWithKey,
+  popWithKey,
+  readEnd,
+  RIGHT,
+  TAIL,
+} from "./list.ts";
+import { findKeyOrWait, parseMultiPop, parseTimeout, replyNullArray } from "./multi_pop.ts";
 
 export const blmove = command({
   name: "blmove",
@@ -46,12 +53,11 @@ export const blmpop = command({
   summary: "Pop elements from a list, or block until one is available",
   syntax: "timeout:double numkeys key [key ...] where=<LEFT | RIGHT> [COUNT count]",
   run(c) {
-    const pop = readMultiPop(c, 2);
-    if (pop === null) return;
+    if (!parseMultiPop(c, 2, LEFT, RIGHT, multiPop)) return;
     const timeout = parseTimeout(c, 1);
     if (timeout < 0) return;
-    const i = findList(c, pop.first, pop.keys, timeout);
-    if (i > 0) popWithKey(c, i, found, pop.end, pop.count);
+    const i = findKeyOrWait(c, multiPop.first, multiPop.keys, Type.LIST, timeout);
+    if (i > 0) popWithKey(c, i);
   },
 });
 
@@ -105,32 +111,12 @@ export const brpoplpush = command({
   },
 });
 
-/** When the time is up all of them reply alike, whatever they would reply otherwise. */
-const replyNullArray = (c: Client): void => c.reply.nullArray();
-
-/**
- * The first of `count` keys from argument `first` on that is a list; its record is in `found`. 0 when there is none: then the client waits,
- * or has been told that it may not, or that a key is no list.
- */
-function findList(c: Client, first: number, count: number, timeout: number): number {
-  const from = c.readyKey === 0 ? first : c.readyKey;
-  const to = c.readyKey === 0 ? first + count : c.readyKey + 1;
-  for (let i = from; i < to; i++) {
-    found = c.writeTyped(i, Type.LIST);
-    if (found < 0) return 0;
-    if (found > 0) return i;
-  }
-  if (c.mayNotBlock) c.reply.nullArray();
-  else c.engine.blocking.block(c, { first, count, type: Type.LIST, timeout, onTimeout: replyNullArray });
-  return 0;
-}
-
 function blockingPop(c: Client, end: ListEnd): void {
   const { argc } = c.args;
   const timeout = parseTimeout(c, argc - 1);
   if (timeout < 0) return;
-  const i = findList(c, 1, argc - 2, timeout);
-  if (i > 0) popOneWithKey(c, i, found, end);
+  const i = findKeyOrWait(c, 1, argc - 2, Type.LIST, timeout);
+  if (i > 0) popOneWithKey(c, i, end);
 }
 
 function blockingMove(c: Client, from: ListEnd, to: ListEnd, timeout: number): void {

@@ -266,10 +266,7 @@ export const smove = command({
     set.open(db, from);
     if (from === to) return reply.int(set.has(a.buf, a.off[3], a.len[3]) ? 1 : 0);
     if (!set.remove(a.buf, a.off[3], a.len[3])) return reply.int(0);
-    const emptied = set.count === 0;
-    if (emptied) db.remove(set.ref);
-    db.changed(a, 1, SREM);
-    if (emptied) db.notify(a, 1, DEL);
+    db.shrunk(a, 1, set.ref, set.count === 0, SREM);
     other.limits = c.engine.config.values;
     if (to === 0) other.addKey(db, a, 2);
     else other.open(db, to);
@@ -306,10 +303,7 @@ export const spop = command({
     const { propagation } = c.engine;
     if (propagation.active) propagation.rewrite("SREM", a.bytes(1), bytesOf(member));
     set.removeMember();
-    const emptied = set.count === 0;
-    if (emptied) db.remove(set.ref);
-    db.changed(a, 1, SPOP);
-    if (emptied) db.notify(a, 1, DEL);
+    db.shrunk(a, 1, set.ref, set.count === 0, SPOP);
   },
 });
 
@@ -356,18 +350,10 @@ export const srem = command({
     if (ref < 0) return;
     if (ref === 0) return c.reply.int(0);
     set.open(db, ref);
+    const { count } = set;
     let removed = 0;
-    let emptied = false;
-    for (let i = 2; i < a.argc && !emptied; i++) {
-      if (!set.remove(a.buf, a.off[i], a.len[i])) continue;
-      removed++;
-      emptied = set.count === 0;
-    }
-    if (removed > 0) {
-      if (emptied) db.remove(set.ref);
-      db.changed(a, 1, SREM, removed);
-      if (emptied) db.notify(a, 1, DEL);
-    }
+    for (let i = 2; i < a.argc && removed < count; i++) if (set.remove(a.buf, a.off[i], a.len[i])) removed++;
+    if (removed > 0) db.shrunk(a, 1, set.ref, removed === count, SREM, removed);
     c.reply.int(removed);
   },
 });
@@ -483,9 +469,7 @@ function popMany(c: Client): void {
     // Redis reads the set by way of SUNION, which counts as a hit of its own.
     keyspace.hits++;
     replyAll(c, set);
-    db.remove(set.ref);
-    db.changed(a, 1, SPOP, size);
-    db.notify(a, 1, DEL);
+    db.shrunk(a, 1, set.ref, true, SPOP, size);
     if (propagation.active) propagation.rewrite("DEL", a.bytes(1));
     return;
   }

@@ -8,7 +8,7 @@ import { formatDouble, fromLatin1, lower, parseDouble } from "../bytes/ascii.ts"
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { errorReply, NOT_FLOAT, SYNTAX } from "../resp/errors.ts";
-import { DEL, EventClass, keyEvent } from "../store/events.ts";
+import { EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { Added, AddFlag, ZsetView } from "../store/types/zset.ts";
 import { Draw, drawsOneByOne, isBeyondHalf, isReplyTooLong, randomCount } from "./random_count.ts";
@@ -176,14 +176,8 @@ export const zrem = command({
     zset.open(db, ref);
     const { count } = zset;
     let removed = 0;
-    for (let i = 2; i < a.argc && removed < count; i++) {
-      if (zset.remove(a.buf, a.off[i], a.len[i])) removed++;
-    }
-    if (removed > 0) {
-      if (removed === count) db.remove(zset.ref);
-      db.changed(a, 1, ZREM, removed);
-      if (removed === count) db.notify(a, 1, DEL);
-    }
+    for (let i = 2; i < a.argc && removed < count; i++) if (zset.remove(a.buf, a.off[i], a.len[i])) removed++;
+    if (removed > 0) db.shrunk(a, 1, zset.ref, removed === count, ZREM, removed);
     c.reply.int(removed);
   },
 });

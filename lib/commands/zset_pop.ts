@@ -7,11 +7,11 @@
 import { lower } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
-import { COUNT_NOT_POSITIVE, NOT_POSITIVE, NUMKEYS_NOT_POSITIVE, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
-import { DEL, EventClass, keyEvent } from "../store/events.ts";
+import { NOT_POSITIVE, SYNTAX } from "../resp/errors.ts";
+import { EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { ZsetView } from "../store/types/zset.ts";
-import { parseTimeout } from "./block_timeout.ts";
+import { findKey, findKeyOrWait, foundRef, MultiPop, parseMultiPop, parseTimeout } from "./multi_pop.ts";
 import { replyMember, replyScore } from "./zset_reply.ts";
 
 const ZPOPMIN = keyEvent(EventClass.ZSET, "zpopmin");
@@ -19,7 +19,6 @@ const ZPOPMAX = keyEvent(EventClass.ZSET, "zpopmax");
 
 const MIN = lower("min");
 const MAX = lower("max");
-const COUNT = lower("count");
 
 /** The sorted set of the command that is being run. */
 const zset = new ZsetView();
@@ -38,7 +37,7 @@ export const bzmpop = command({
   syntax: "timeout:double numkeys key [key ...] where=<MIN | MAX> [COUNT count]",
   run(c) {
     if (!parsePop(c, 2)) return;
-    blockingPop(c, 3, options.keys, 1);
+    blockingPop(c, multiPop.first, multiPop.keys, 1);
   },
 });
 
@@ -88,9 +87,9 @@ export const zmpop = command({
   syntax: "numkeys key [key ...] where=<MIN | MAX> [COUNT count]",
   run(c) {
     if (!parsePop(c, 1)) return;
-    const i = findKey(c, 2, options.keys);
-    if (i === 0) return c.reply.nullArray();
-    if (i > 0) propagate(c, i, popFrom(c, i, Shape.NESTED));
+    const i = findKey(c, multiPop.first, multiPop.keys, Type.ZSET);
+    if (i > 0) propagate(c, i, popFrom(c, i, foundRef, Shape.NESTED));
+    else if (i === 0) c.reply.nullArray();
   },
 });
 
@@ -145,11 +144,10 @@ class PopOptions {
   count = 1;
   /** Whether the count was given, or is to be propagated. */
   counted = false;
-  /** Number of keys. */
-  keys = 1;
 }
 
 const options = new PopOptions();
+const multiPop = new MultiPop();
 
 /** ZPOPMIN and ZPOPMAX. */
 function pop(c: Client, max: boolean): void {
@@ -161,53 +159,24 @@ function pop(c: Client, max: boolean): void {
   const ref = c.writeTyped(1, Type.ZSET);
   if (ref < 0) return;
   if (ref === 0 || count === 0) return reply.array(0);
-  zset.open(c.db, ref);
   options.max = max;
   options.count = count;
-  popFrom(c, 1, counted && reply.resp3 ? Shape.PAIRS : Shape.FLAT);
+  popFrom(c, 1, ref, counted && reply.resp3 ? Shape.PAIRS : Shape.FLAT);
 }
 
 /** Parses the arguments of ZMPOP from the number of keys on. */
 function parsePop(c: Client, at: number): boolean {
-  const { args: a } = c;
-  const keys = a.int(at);
-  if (!(keys >= 1)) return c.fail(NUMKEYS_NOT_POSITIVE);
-  const where = at + keys + 1;
-  if (where >= a.argc) return c.fail(SYNTAX);
-  const max = a.is(where, MAX);
-  if (!max && !a.is(where, MIN)) return c.fail(SYNTAX);
-  let count = -1;
-  for (let i = where + 1; i < a.argc; i++) {
-    if (count !== -1 || !a.is(i, COUNT) || i + 1 === a.argc) return c.fail(SYNTAX);
-    count = a.int(++i);
-    if (!(count >= 1)) return c.fail(COUNT_NOT_POSITIVE);
-  }
-  options.max = max;
-  options.count = count === -1 ? 1 : count;
+  if (!parseMultiPop(c, at, MIN, MAX, multiPop)) return false;
+  options.max = multiPop.atSecond;
+  options.count = multiPop.count;
   options.counted = true;
-  options.keys = keys;
   return true;
 }
 
-/** Binds `zset` to the first of the keys that there is, and returns its argument; 0 when there is none, -1 after an error. */
-function findKey(c: Client, first: number, keys: number): number {
-  const { args: a, db } = c;
-  for (let i = first; i < first + keys; i++) {
-    const ref = db.lookupWrite(a, i);
-    if (ref === 0) continue;
-    if (db.type(ref) !== Type.ZSET) {
-      c.reply.error(WRONGTYPE);
-      return -1;
-    }
-    zset.open(db, ref);
-    return i;
-  }
-  return 0;
-}
-
-/** Takes members out of `zset`, the value of key i, and replies with them; returns how many. */
-function popFrom(c: Client, i: number, shape: number): number {
+/** Takes members out of key i, whose record is `ref`, and replies with them; returns how many. */
+function popFrom(c: Client, i: number, ref: number, shape: number): number {
   const { args: a, db, reply } = c;
+  zset.open(db, ref);
   const { max } = options;
   const size = zset.count;
   const count = Math.min(size, options.count);
@@ -225,11 +194,8 @@ function popFrom(c: Client, i: number, shape: number): number {
     replyMember(c, zset);
     replyScore(c, zset.score);
   }
-  if (count === size) db.remove(zset.ref);
-  else if (max) zset.removeRange(size - count, size);
-  else zset.removeRange(0, count);
-  db.changed(a, i, max ? ZPOPMAX : ZPOPMIN, count);
-  if (count === size) db.notify(a, i, DEL);
+  if (count < size) zset.removeRange(max ? size - count : 0, max ? size : count);
+  db.shrunk(a, i, zset.ref, count === size, max ? ZPOPMAX : ZPOPMIN, count);
   return count;
 }
 
@@ -253,13 +219,6 @@ function blockingPopOne(c: Client, max: boolean): void {
 function blockingPop(c: Client, first: number, keys: number, timeoutAt: number): void {
   const timeout = parseTimeout(c, timeoutAt);
   if (timeout < 0) return;
-  const i = c.readyKey === 0 ? findKey(c, first, keys) : findKey(c, c.readyKey, 1);
-  if (i < 0) return;
-  if (i > 0) return propagate(c, i, popFrom(c, i, options.counted ? Shape.NESTED : Shape.WITH_KEY));
-  if (c.mayNotBlock) return c.reply.nullArray();
-  c.engine.blocking.block(c, { first, count: keys, type: Type.ZSET, timeout, onTimeout: replyNothing });
-}
-
-function replyNothing(c: Client): void {
-  c.reply.nullArray();
+  const i = findKeyOrWait(c, first, keys, Type.ZSET, timeout);
+  if (i > 0) propagate(c, i, popFrom(c, i, foundRef, options.counted ? Shape.NESTED : Shape.WITH_KEY));
 }

@@ -463,10 +463,8 @@ function removeRange(c: Client, by: number, event: KeyEvent): void {
   const { from, to, count } = zset;
   const removed = to - from;
   if (removed > 0) {
-    if (removed === count) db.remove(ref);
-    else zset.removeRange(from, to);
-    db.changed(a, 1, event, removed);
-    if (removed === count) db.notify(a, 1, DEL);
+    if (removed < count) zset.removeRange(from, to);
+    db.shrunk(a, 1, zset.ref, removed === count, event, removed);
   }
   reply.int(removed);
 }

@@ -13,7 +13,7 @@ import type { Args } from "../bytes/args.ts";
 import { copyBytes } from "../bytes/span.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Dict, OUTSIDE } from "./dict.ts";
-import { EXPIRED, KEY_MISS, type KeyEvent, NEW } from "./events.ts";
+import { DEL, EXPIRED, KEY_MISS, type KeyEvent, NEW } from "./events.ts";
 import { Attention, Expiry, type Keyspace } from "./keyspace.ts";
 import { type Collection, Hint, Kind, Type } from "./record.ts";
 import { MAX_BLOCK, Slab } from "./slab.ts";
@@ -283,6 +283,16 @@ export class Database {
     const keyspace = this.keyspace;
     keyspace.dirty += count;
     if (keyspace.attention !== 0) keyspace.observer.changed(this, a, i, event);
+  }
+
+  /**
+   * After elements have been taken out of a collection: counts and tells, as `changed` does; an empty collection goes with its key,
+   * whose record is `ref`.
+   */
+  shrunk(a: Args, i: number, ref: number, isEmpty: boolean, event: KeyEvent, count = 1): void {
+    if (isEmpty) this.remove(ref);
+    this.changed(a, i, event, count);
+    if (isEmpty) this.notify(a, i, DEL);
   }
 
   /** A further event of the same write. */
