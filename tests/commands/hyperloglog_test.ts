@@ -9,6 +9,7 @@ import { HeapBlob } from "../../lib/store/types/blob.ts";
 import * as hyperloglog from "../../lib/store/types/hyperloglog.ts";
 import type { Command } from "../kit/client.ts";
 import { assertSameReplies } from "../kit/differential.ts";
+import { effectsHere, effectsOnRedis } from "../kit/effects.ts";
 import { Seeded } from "../kit/seeded.ts";
 import { hasRedis, startRedis, startRedstart } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
@@ -159,6 +160,36 @@ function endsWithHalfARun(text: string): boolean {
   while (at < text.length) at += (text.charCodeAt(at) & 0xc0) === 0x40 ? 2 : 1;
   return at > Math.max(text.length, 16);
 }
+
+test("what is propagated, published and counted as a change", async () => {
+  if (!hasRedis()) return;
+  const commands: Command[] = [
+    ["PFADD", "a"],
+    ["PFADD", "a"],
+    ["PFADD", "a", "1", "2", "3", "1"],
+    ["PFADD", "a", "1", "2"],
+    ["PFCOUNT", "a"],
+    ["PFCOUNT", "a"],
+    ["PFCOUNT", "a", "none"],
+    ["PFCOUNT", "none"],
+    ["PFADD", "b", "4"],
+    ["PFMERGE", "a"],
+    ["PFMERGE", "new", "a", "b"],
+    ["PFMERGE", "empty", "none"],
+    ["PFDEBUG", "DECODE", "a"],
+    ["PFDEBUG", "TODENSE", "a"],
+    ["PFDEBUG", "TODENSE", "a"],
+    ["PFDEBUG", "GETREG", "b"],
+    ["PFMERGE", "new", "a"],
+    ["SET", "text", "no HyperLogLog"],
+    ["PFADD", "text", "1"],
+    ["PFMERGE", "a", "text"],
+    ["SET", "damaged", "HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x10"],
+    ["PFADD", "damaged", ...Array.from({ length: 50 }, (_, i) => String(i))],
+    ["PFCOUNT", "damaged"],
+  ];
+  assertEquals(effectsHere(commands), await effectsOnRedis(commands));
+});
 
 test("PFSELFTEST finds nothing", async () => {
   await using redstart = await startRedstart();
