@@ -32,6 +32,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** How long the start may take. */
   readonly readyMs?: number;
+  /** What a program that is no server of data prints when it has started. */
+  readonly readyWhen?: RegExp;
 }
 
 export interface RedstartOptions extends StartOptions {
@@ -132,7 +134,7 @@ async function tryStart(command: readonly string[], options: StartOptions): Prom
     env: { ...process.env, ...options.env },
   });
   const started = new Started(child, port, path, dir, options.dir === undefined);
-  const failure = await started.ready(options.readyMs ?? 20_000);
+  const failure = await started.ready(options.readyMs ?? 20_000, options.readyWhen ?? /ready to accept connections/i);
   if (failure === null) return started;
   await started[Symbol.asyncDispose]();
   return `${command.join(" ")} ${args.join(" ")}: ${failure}\n${started.output()}`;
@@ -177,14 +179,14 @@ class Started implements TestServer {
   }
 
   /** Waits for the line that every server prints when it accepts connections; returns what went wrong, or null. */
-  async ready(limitMs: number): Promise<string | null> {
+  async ready(limitMs: number, sign: RegExp): Promise<string | null> {
     let expired = false;
     const timer = setTimeout(() => {
       expired = true;
       this.#printed();
     }, limitMs);
     try {
-      while (!/ready to accept connections/i.test(this.#output)) {
+      while (!sign.test(this.#output)) {
         if (this.#ended) return "ended before it was ready";
         if (expired) return `not ready after ${limitMs} ms`;
         await new Promise<void>((resolve) => this.#printed = resolve);
