@@ -58,6 +58,21 @@ export class Block extends HeapBlob {
     this.id = id.clone();
   }
 
+  /** Unlike other blobs a block keeps its room while it is nearly empty, for it will be filled; and mostly only the end mark moves. */
+  override splice(at: number, remove: number, insert: number): void {
+    const old = this.buf;
+    const from = at + remove;
+    const tail = this.len - from;
+    const length = this.len - remove + insert;
+    if (length > old.length) {
+      this.buf = new Uint8Array(length + (length >>> 1));
+      this.buf.set(old.subarray(0, at));
+      this.buf.set(old.subarray(from, from + tail), at + insert);
+    } else if (tail === 1) old[at + insert] = old[from];
+    else if (remove !== insert) old.copyWithin(at + insert, from, from + tail);
+    this.len = length;
+  }
+
   /** Live entries. */
   get live(): number {
     return numberAt(this, listpack.first(this));
