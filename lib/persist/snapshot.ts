@@ -214,6 +214,8 @@ export class Snapshot implements Barrier {
       dict.frozen = false;
       this.#bucket = 0;
     }
+    // Keys that were saved ahead of their turn cost their delay too.
+    if (!this.abandoned && this.#dawdling.due >= SLICE) return true;
     this.#end();
     return false;
   }
@@ -236,6 +238,7 @@ export class Snapshot implements Barrier {
     for (const table of this.#tables) {
       if (table.dict !== dict) continue;
       this.preserved += db.memory(ref);
+      this.#dawdling.key();
       return this.#save(db, table.db, dict, ref);
     }
   }

@@ -156,12 +156,16 @@ export class MasterLink implements Link, TransferOwner {
     this.client = null;
   }
 
-  /** The attempt has failed, or the link is lost: the cron tries again. */
+  /** The attempt has failed, or the link is lost: the cron tries again, or a master that has got as far as a snapshot at once. */
   #fail(): void {
     if (this.state === "connected") this.downSince = this.replication.engine.keyspace.now;
+    const wasNear = this.state === "sync";
     this.#leave();
     this.state = "connect";
     this.replication.updateRole();
+    if (!wasNear) return;
+    this.#log.notice(`Reconnecting to MASTER ${this.host}:${this.port} after failure`);
+    this.connect();
   }
 
   everySecond(): void {
@@ -323,8 +327,10 @@ export class MasterLink implements Link, TransferOwner {
 
   #expectSnapshot(id: string, offset: number): boolean {
     this.#newOffset = offset;
+    const transfer = new Transfer(this.replication, this, id);
+    if (!transfer.prepare()) return false;
     this.state = "sync";
-    this.transfer = new Transfer(this.replication, this, id);
+    this.transfer = transfer;
     return true;
   }
 

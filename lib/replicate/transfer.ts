@@ -40,6 +40,8 @@ export class Transfer {
   received = 0;
   /** The data set is being loaded; with a file that begins when all of it is here. */
   isLoading = false;
+  #diskless = false;
+  #aside = false;
   #mark = "";
   #file: File | null = null;
   #fileName = "";
@@ -67,6 +69,14 @@ export class Transfer {
     return this.#source === null ? !this.isLoading : this.#source.waiting < ENOUGH;
   }
 
+  /** Decides where the snapshot goes; false if it cannot go there. */
+  prepare(): boolean {
+    const { keyspace, config: { values: { replDisklessLoad } } } = this.replication.engine;
+    this.#diskless = replDisklessLoad === "swapdb" || (replDisklessLoad === "on-empty-db" && keyspace.keys === 0);
+    this.#aside = replDisklessLoad === "swapdb";
+    return this.#diskless || this.#openFile();
+  }
+
   /** Takes the line that announces the snapshot; false to give up. */
   announce(text: string): boolean {
     if (text === "") return true;
@@ -80,9 +90,7 @@ export class Transfer {
       );
       return false;
     }
-    const { keyspace, config: { values: { replDisklessLoad } } } = this.replication.engine;
-    const diskless = replDisklessLoad === "swapdb" || (replDisklessLoad === "on-empty-db" && keyspace.keys === 0);
-    const where = diskless ? "to parser" : "to disk";
+    const where = this.#diskless ? "to parser" : "to disk";
     if (text.startsWith("$EOF:") && text.length >= 5 + MARK_LENGTH) {
       this.#mark = text.slice(5, 5 + MARK_LENGTH);
       this.total = 0;
@@ -95,8 +103,7 @@ export class Transfer {
       }
       this.#log.notice(`MASTER <-> REPLICA sync: receiving ${this.total} bytes from master ${where}`);
     }
-    if (!diskless) return this.#openFile();
-    void this.#loadAsItComes(replDisklessLoad === "swapdb");
+    if (this.#diskless) void this.#loadAsItComes(this.#aside);
     return true;
   }
 
