@@ -149,6 +149,11 @@ export function removeLeftover(files: Files, path: string): void {
   }
 }
 
+/** Steps between two looks at the time; one, where each is to take long. */
+const AT_ONCE = 16;
+/** Bytes of the shortest key with its value. */
+const LEAST_KEY = 3;
+
 /** What a file says besides its keys. */
 export interface LoadedInfo {
   readonly aux: Map<string, string>;
@@ -195,6 +200,7 @@ export async function loadRdb(
   progress: (offset: number) => Promise<void> | null,
 ): Promise<{ info: LoadedInfo; end: number }> {
   const load = new RdbLoad(engine, source, options);
+  const atOnce = engine.config.values.keyLoadDelay === 0 ? AT_ONCE : 1;
   const steps = [() => load.header(), () => load.step(), () => load.trailer()];
   for (const step of steps) {
     for (;;) {
@@ -277,10 +283,12 @@ class RdbLoad {
         }
         return true;
       }
-      case Opcode.RESIZEDB:
+      case Opcode.RESIZEDB: {
+        const keys = source.length();
         source.length();
-        source.length();
+        this.#db.dict.reserve(Math.min(keys, source.most(LEAST_KEY)));
         return true;
+      }
       case Opcode.AUX: {
         source.string();
         const name = latin1(source.bytes, source.bytesOff, source.bytesLen);

@@ -55,6 +55,11 @@ export class RdbReader {
     return this.at - this.#begin;
   }
 
+  /** No more items of at least `size` bytes than this can follow: what is declared may be a lie. */
+  most(size: number): number {
+    return Math.floor((this.end - this.at) / size);
+  }
+
   fail(reason: string): never {
     throw new CorruptData(reason, this.position);
   }

@@ -15,6 +15,8 @@ import { CorruptData, RdbReader } from "./rdb_reader.ts";
 
 const READ_SIZE = 1024 * 1024;
 const INITIAL = 64 * 1024;
+/** Items that are believed to come over a connection: as much room for them as a few megabytes take. */
+const MOST_ANNOUNCED = 1 << 20;
 
 export abstract class RdbSource extends RdbReader {
   #crc: Crc64 | null;
@@ -69,6 +71,10 @@ export class FileSource extends RdbSource {
     return this.#offset - (this.end - this.at);
   }
 
+  override most(size: number): number {
+    return Math.floor((this.#limit - this.position) / size);
+  }
+
   override more(count: number): boolean {
     this.sum();
     const left = this.end - this.at;
@@ -116,6 +122,10 @@ export class StreamSource extends RdbSource {
 
   override get position(): number {
     return this.#before + this.at;
+  }
+
+  override most(): number {
+    return MOST_ANNOUNCED;
   }
 
   /** Bytes that are not read yet. */

@@ -71,6 +71,7 @@ export const hashCodec: ValueCodec = {
 function readPairs(input: RdbReader): void {
   const count = input.length();
   if (count > hash.limits.hashMaxListpackEntries) hash.convert();
+  hash.table?.reserve(Math.min(count, input.most(2)));
   for (let i = 0; i < count; i++) {
     input.string();
     const length = input.bytesLen;

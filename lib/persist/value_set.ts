@@ -1,10 +1,10 @@
-/** Sets as bytes: an intset as it is, a table as its members one after the other. */
+/** Sets as bytes: an intset as it is, others as their members one after the other. */
 
 import type { Database } from "../store/database.ts";
 import { Kind, Type } from "../store/record.ts";
 import { HeapBlob } from "../store/types/blob.ts";
 import * as intset from "../store/types/intset.ts";
-import { SetView } from "../store/types/set.ts";
+import { isIntset, SetView } from "../store/types/set.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
 import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
@@ -16,16 +16,20 @@ export const setCodec: ValueCodec = {
   rdbTypes: [RdbType.SET, RdbType.SET_INTSET],
 
   rdbType(db: Database, ref: number): number {
-    return db.kind(ref) === Kind.OBJECT ? RdbType.SET : RdbType.SET_INTSET;
+    return isIntegers(db, ref) ? RdbType.SET_INTSET : RdbType.SET;
   },
 
   write(db: Database, ref: number, out: RdbWriter): void {
-    if (db.kind(ref) !== Kind.OBJECT) {
+    if (isIntegers(db, ref)) {
       return out.string(db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref));
     }
     const { member } = set.open(db, ref);
     out.length(set.count);
-    for (set.rewind(); set.next();) out.string(member.buf, member.off, member.len);
+    set.rewind();
+    while (set.next()) {
+      member.asText();
+      out.string(member.buf, member.off, member.len);
+    }
   },
 
   read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
@@ -36,12 +40,13 @@ export const setCodec: ValueCodec = {
       if (!intset.validate(bytes, bytesOff, bytesLen, true)) input.fail("Intset integrity check failed");
       const blob = HeapBlob.from(bytes, bytesOff, bytesLen);
       set.createFrom(context.keyspace, blob);
-      if (set.count > set.limits.setMaxIntsetEntries) set.convert();
+      if (set.count > set.limits.setMaxIntsetEntries) set.convert(set.count);
     } else {
       const count = input.length();
       if (count === 0) return false;
       set.create(context.keyspace);
-      if (count > set.limits.setMaxIntsetEntries) set.convert();
+      if (count > set.limits.setMaxIntsetEntries) set.convert(count);
+      set.table?.reserve(Math.min(count, input.most(1)));
       try {
         for (let i = 0; i < count; i++) {
           input.string();
@@ -57,3 +62,7 @@ export const setCodec: ValueCodec = {
     return true;
   },
 };
+
+function isIntegers(db: Database, ref: number): boolean {
+  return db.kind(ref) !== Kind.OBJECT && isIntset(db.valueBuffer(ref), db.valueOffset(ref));
+}

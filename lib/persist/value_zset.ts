@@ -92,7 +92,9 @@ function readListpack(context: ValueContext, input: RdbReader, value: LooseValue
 
 function readMembers(table: SortedSet, input: RdbReader, scoresAreTexts: boolean): void {
   let least = Infinity;
-  for (let left = input.length(); left > 0; left--) {
+  let left = input.length();
+  table.reserve(Math.min(left, input.most(2)));
+  for (; left > 0; left--) {
     input.string();
     const length = input.bytesLen;
     if (memberCopy.length < length) memberCopy = new Uint8Array(length * 2);

@@ -33,6 +33,7 @@ const SEGMENT_BITS = 14;
 const SEGMENT = 1 << SEGMENT_BITS;
 const IN_SEGMENT = SEGMENT - 1;
 const MIN_BUCKETS = 4;
+const MOST_RESERVED = 1 << 28;
 /** The first segment, which has no use for 64 KiB yet, doubles, but not by more: near `maxmemory` a leap would cost keys. */
 const MOST_HEADS_ADDED = 1024;
 const PAGE_BITS = 15;
@@ -261,6 +262,20 @@ export class Dict {
   /** Bytes of the heads. */
   get overhead(): number {
     return this.#heads.length === 1 ? this.#heads[0].length * 4 : this.#heads.length * SEGMENT * 4;
+  }
+
+  /** Makes an empty table large enough for `count` records, so that it need not grow while they are inserted. */
+  reserve(count: number): void {
+    if (this.count > 0 || this.frozen || count <= this.#buckets) return;
+    const level = 31 - Math.clz32(Math.min(count, MOST_RESERVED));
+    this.#buckets = Math.min(count, MOST_RESERVED);
+    this.#lowMask = (1 << level) - 1;
+    this.#highMask = (1 << (level + 1)) - 1;
+    if (this.#buckets < SEGMENT) this.#heads = [new Int32Array(1 << (level + 1))];
+    else {
+      this.#heads = [];
+      while (this.#heads.length * SEGMENT < this.#buckets) this.#heads.push(new Int32Array(SEGMENT));
+    }
   }
 
   /** Forgets all records without freeing them. */

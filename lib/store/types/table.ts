@@ -45,6 +45,14 @@ export abstract class Table implements Collection {
     return this.dict.count;
   }
 
+  /** Makes an empty table large enough for `count` records. */
+  reserve(count: number): void {
+    const before = this.slab.used;
+    this.dict.reserve(count);
+    this.accountHeads();
+    this.bytes += this.slab.used - before;
+  }
+
   /** The record with that key, 0 when there is none. */
   find(buf: Uint8Array, off: number, len: number): number {
     const dict = this.dict;
