@@ -12,16 +12,14 @@ import {
   INCREMENT_OVERFLOW,
   NOT_FLOAT,
   NOT_INTEGER,
-  SYNTAX,
   wrongArity,
 } from "../resp/errors.ts";
 import { EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { HashView } from "../store/types/hash.ts";
 import { Int64, MAX_INT64_TEXT } from "../store/types/int64.ts";
-import type { ListpackCursor } from "../store/types/listpack.ts";
-import { Draw, drawsOneByOne, isBeyondHalf, isReplyTooLong, randomCount } from "./random_count.ts";
-import { parseScanCursor, parseScanOptions, scanMatches, ScanOptions, scanRecords } from "./scan.ts";
+import { parseRandomCount, parseWithValues, replyRandomElements } from "./random_elements.ts";
+import { scanCollection } from "./scan.ts";
 
 const HSET = keyEvent(EventClass.HASH, "hset");
 const HDEL = keyEvent(EventClass.HASH, "hdel");
@@ -33,16 +31,12 @@ const HMSET_ARITY = wrongArity("hmset");
 const VALUE_NOT_INTEGER = errorReply("ERR hash value is not an integer");
 const VALUE_NOT_FLOAT = errorReply("ERR hash value is not a float");
 const NOT_FINITE = errorReply("ERR value is NaN or Infinity");
-const VALUE_OUT_OF_RANGE = errorReply("ERR value is out of range");
 
-const NOTHING_TO_SCAN = fromLatin1("*2\r\n$1\r\n0\r\n*0\r\n");
 const WITHVALUES = lower("withvalues");
 const TWO_53 = 9007199254740992;
 
 /** The hash of the command that is being run. */
 const hash = new HashView();
-const draw = new Draw();
-const scan = new ScanOptions();
 const sum = new Int64();
 const digits = new Uint8Array(MAX_INT64_TEXT);
 
@@ -129,10 +123,7 @@ export const hgetall = command({
     if (ref === 0) return c.reply.map(0);
     hash.open(c.db, ref);
     c.reply.map(hash.count);
-    for (hash.rewind(); hash.next();) {
-      replyText(c, hash.field);
-      replyText(c, hash.value);
-    }
+    for (hash.rewind(); hash.next();) replyPair(c);
   },
 });
 
@@ -231,7 +222,7 @@ export const hkeys = command({
     if (ref === 0) return c.reply.array(0);
     hash.open(c.db, ref);
     c.reply.array(hash.count);
-    for (hash.rewind(); hash.next();) replyText(c, hash.field);
+    for (hash.rewind(); hash.next();) hash.field.writeTo(c.reply);
   },
 });
 
@@ -317,14 +308,16 @@ export const hrandfield = command({
       if (ref < 0) return;
       if (ref === 0) return reply.null();
       hash.open(c.db, ref).random(c.engine.keyspace.random);
-      return replyText(c, hash.field);
+      return hash.field.writeTo(c.reply);
     }
-    const count = randomCount(c, 2);
-    if (count !== count) return;
-    if (a.argc > 4 || (a.argc === 4 && !a.is(3, WITHVALUES))) return reply.error(SYNTAX);
-    const withValues = a.argc === 4;
-    if (withValues && isBeyondHalf(c, 2)) return reply.error(VALUE_OUT_OF_RANGE);
-    replyRandomFields(c, count, withValues);
+    const count = parseRandomCount(c, 2);
+    const withValues = count === count ? parseWithValues(c, WITHVALUES) : null;
+    if (withValues === null) return;
+    const ref = c.readTyped(1, Type.HASH);
+    if (ref < 0) return;
+    if (ref === 0 || count === 0) return reply.array(0);
+    hash.open(c.db, ref).rewind();
+    replyRandomElements(c, hash, count, withValues, replyField);
   },
 });
 
@@ -341,14 +334,7 @@ export const hscan = command({
   summary: "Incrementally iterate hash fields and associated values",
   syntax: "key cursor [MATCH pattern] [COUNT count]",
   tips: "nondeterministic_output",
-  run(c) {
-    if (!parseScanCursor(c, scan, 2)) return;
-    const ref = c.readTyped(1, Type.HASH);
-    if (ref < 0) return;
-    if (ref === 0) return c.reply.raw(NOTHING_TO_SCAN);
-    if (!parseScanOptions(c, scan, 3, false)) return;
-    replyScan(c, hash.open(c.db, ref));
-  },
+  run: (c) => scanCollection(c, hash, hash.field, 2, replyPair),
 });
 
 export const hset = command({
@@ -436,7 +422,7 @@ export const hvals = command({
     if (ref === 0) return c.reply.array(0);
     hash.open(c.db, ref);
     c.reply.array(hash.count);
-    for (hash.rewind(); hash.next();) replyText(c, hash.value);
+    for (hash.rewind(); hash.next();) hash.value.writeTo(c.reply);
   },
 });
 
@@ -480,82 +466,21 @@ function setFields(c: Client): number {
   return created;
 }
 
-function replyText(c: Client, element: ListpackCursor): void {
-  element.asText();
-  c.reply.bulk(element.buf, element.off, element.len);
-}
-
 /** Replies with the value of the field that argument i names. */
 function replyValueOf(c: Client, i: number): void {
   const { args: a } = c;
-  if (hash.find(a.buf, a.off[i], a.len[i])) replyText(c, hash.value);
+  if (hash.find(a.buf, a.off[i], a.len[i])) hash.value.writeTo(c.reply);
   else c.reply.null();
 }
 
-/** HRANDFIELD with a count; a negative one draws with replacement. */
-function replyRandomFields(c: Client, count: number, withValues: boolean): void {
-  const { reply } = c;
-  const { random } = c.engine.keyspace;
-  const ref = c.readTyped(1, Type.HASH);
-  if (ref < 0) return;
-  if (ref === 0 || count === 0) return reply.array(0);
-  const size = hash.open(c.db, ref).count;
-  const drawn = count < 0 ? -count : Math.min(count, size);
-  const mark = reply.at;
-  reply.array(withValues && !reply.resp3 ? drawn * 2 : drawn);
-  if (count < 0 || count === 1) {
-    for (let i = 0; i < drawn && !isReplyTooLong(c, mark); i++) {
-      hash.random(random);
-      replyRandomField(c, withValues);
-    }
-  } else if (hash.table !== null && drawsOneByOne(drawn, size)) {
-    const places = new Set<number>();
-    while (places.size < drawn) {
-      const place = hash.random(random);
-      if (places.has(place)) continue;
-      places.add(place);
-      replyRandomField(c, withValues);
-    }
-  } else {
-    draw.start(drawn, size);
-    for (hash.rewind(); hash.next();) if (draw.next(random)) replyRandomField(c, withValues);
-  }
-}
-
-function replyRandomField(c: Client, withValue: boolean): void {
+/** The current field and, if wanted, its value. */
+function replyField(c: Client, withValue: boolean): void {
   if (withValue && c.reply.resp3) c.reply.array(2);
-  replyText(c, hash.field);
-  if (withValue) replyText(c, hash.value);
+  hash.field.writeTo(c.reply);
+  if (withValue) hash.value.writeTo(c.reply);
 }
 
-/** A blob is returned whole, a table from the cursor on. */
-function replyScan(c: Client, all: HashView): void {
-  const { reply } = c;
-  let written = 0;
-  let mark: number;
-  reply.array(2);
-  if (all.table === null) {
-    reply.bulkInt(0);
-    mark = reply.defer();
-    for (all.rewind(); all.next();) written += replyPairIfMatching(c);
-  } else {
-    const records = scanRecords(all.table.dict, scan);
-    reply.bulkInt(scan.cursor);
-    mark = reply.defer();
-    for (let i = 0; i < records.length; i++) {
-      all.load(records[i]);
-      written += replyPairIfMatching(c);
-    }
-  }
-  reply.endArray(mark, written);
-}
-
-/** Replies with field and value if the field passes MATCH; returns the number of replies. */
-function replyPairIfMatching(c: Client): number {
-  const { field } = hash;
-  field.asText();
-  if (!scanMatches(c, scan, field.buf, field.off, field.len)) return 0;
-  replyText(c, field);
-  replyText(c, hash.value);
-  return 2;
+function replyPair(c: Client): void {
+  hash.field.writeTo(c.reply);
+  hash.value.writeTo(c.reply);
 }

@@ -93,7 +93,7 @@ export const lindex = command({
     if (index !== index) return reply.error(NOT_INTEGER);
     open(c, ref);
     list.start(index < 0 ? index + list.count : index);
-    if (list.next()) replyElement(c);
+    if (list.next()) list.element.writeTo(c.reply);
     else reply.null();
   },
 });
@@ -443,13 +443,6 @@ export function configure(c: Client, view: ListView): void {
   view.packedThreshold = c.engine.debug.packedThreshold;
 }
 
-/** Replies with the current element. */
-function replyElement(c: Client): void {
-  const { element } = list;
-  element.asText();
-  c.reply.bulk(element.buf, element.off, element.len);
-}
-
 /** Replies with `count` elements from that index on, as an array. */
 function replyRange(c: Client, index: number, count: number, backward: boolean): void {
   const { reply } = c;
@@ -487,7 +480,7 @@ function pop(c: Client, end: ListEnd): void {
   open(c, ref);
   if (a.argc === 3) return popRange(c, 1, end, count);
   list.peek(end.isHead);
-  replyElement(c);
+  list.element.writeTo(c.reply);
   list.pop(end.isHead);
   c.db.shrunk(c.args, 1, list.ref, list.count === 0, end.popped);
 }
@@ -578,7 +571,7 @@ export function popOneWithKey(c: Client, i: number, end: ListEnd): void {
   reply.array(2);
   reply.bulk(a.buf, a.off[i], a.len[i]);
   list.peek(end.isHead);
-  replyElement(c);
+  list.element.writeTo(c.reply);
   list.pop(end.isHead);
   propagateServed(c);
   c.db.shrunk(a, i, list.ref, list.count === 0, end.popped, c.readyKey === 0 ? 1 : 0);

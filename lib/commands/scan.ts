@@ -1,5 +1,5 @@
 /**
- * SCAN, and the options that it has in common with SSCAN, HSCAN and ZSCAN.
+ * SCAN, and all that HSCAN, SSCAN and ZSCAN have in common with it and each other.
  *
  * The server keeps nothing between two calls: what the cursor means is explained in dict.ts. A call goes on from bucket to bucket
  * until it has seen COUNT keys, before any filter, so a pattern that matches nothing makes calls no longer.
@@ -10,9 +10,13 @@ import type { Client } from "../engine/client.ts";
 import { equalsFolded, fromLatin1, lower, parseCursor } from "../bytes/ascii.ts";
 import { globMatch } from "../bytes/glob.ts";
 import { errorReply, NOT_INTEGER, SYNTAX } from "../resp/errors.ts";
+import type { Database } from "../store/database.ts";
+import type { Dict } from "../store/dict.ts";
 import { KEY_MISS } from "../store/events.ts";
 import { Expiry } from "../store/keyspace.ts";
 import { TYPE_NAMES } from "../store/record.ts";
+import type { ListpackCursor } from "../store/types/listpack.ts";
+import type { Table } from "../store/types/table.ts";
 
 const COUNT = lower("count");
 const MATCH = lower("match");
@@ -22,10 +26,12 @@ const INVALID_CURSOR = errorReply("ERR invalid cursor");
 /** A sparse table is given up on after so many buckets for each wanted element. */
 const BUCKETS_PER_ELEMENT = 10;
 const DEFAULT_COUNT = 10;
+/** The reply of a scan of what is not there. */
+const NOTHING = fromLatin1("*2\r\n$1\r\n0\r\n*0\r\n");
 const TYPE_WORDS = TYPE_NAMES.map(fromLatin1);
 
-/** The options of the call in progress; filled by `parseScan`. */
-export class ScanOptions {
+/** What was asked for. */
+class ScanOptions {
   cursor = 0;
   count = DEFAULT_COUNT;
   /** Index of the pattern's argument, 0 when everything matches. */
@@ -34,21 +40,18 @@ export class ScanOptions {
   type = 0;
 }
 
-/**
- * Parses the cursor in argument `cursorAt` and the options behind it; `withType` allows TYPE. False when they make no sense, which has
- * been replied. For commands that look their key up between the two, see `parseScanCursor` and `parseScanOptions`.
- */
-export function parseScan(c: Client, options: ScanOptions, cursorAt: number, withType: boolean): boolean {
-  return parseScanCursor(c, options, cursorAt) && parseScanOptions(c, options, cursorAt + 1, withType);
-}
+/** The options of the call in progress; its cursor is the one to go on from as soon as that is known. */
+const options = new ScanOptions();
 
-export function parseScanCursor(c: Client, options: ScanOptions, at: number): boolean {
+/** Parses the cursor in argument i. False when it is none, which has been replied. */
+function parseScanCursor(c: Client, i: number): boolean {
   const { args: a } = c;
-  options.cursor = parseCursor(a.buf, a.off[at], a.len[at]);
+  options.cursor = parseCursor(a.buf, a.off[i], a.len[i]);
   return Number.isNaN(options.cursor) ? c.fail(INVALID_CURSOR) : true;
 }
 
-export function parseScanOptions(c: Client, options: ScanOptions, from: number, withType: boolean): boolean {
+/** Parses the options from argument `from` on; `withType` allows TYPE. False when they make no sense, which has been replied. */
+function parseOptions(c: Client, from: number, withType: boolean): boolean {
   const { args: a } = c;
   options.count = DEFAULT_COUNT;
   options.pattern = 0;
@@ -69,15 +72,10 @@ export function parseScanOptions(c: Client, options: ScanOptions, from: number, 
   return true;
 }
 
-/** Whether an element passes the pattern of `options`. */
-export function scanMatches(c: Client, options: ScanOptions, buf: Uint8Array, off: number, len: number): boolean {
+/** Whether an element passes MATCH. */
+function matches(c: Client, buf: Uint8Array, off: number, len: number): boolean {
   const i = options.pattern;
   return i === 0 || globMatch(c.args.buf, c.args.off[i], c.args.len[i], buf, off, len, false);
-}
-
-/** Something that can be walked by a cursor: a `Dict`. */
-interface Scannable {
-  scan(cursor: number, visit: (ref: number) => void): number;
 }
 
 /** What the walk in progress has found. Used again and again, so that a call allocates nothing. */
@@ -86,21 +84,71 @@ const collect = (ref: number): void => {
   found.push(ref);
 };
 
-/**
- * Walks from the cursor of `options` until `count` records are found; puts the cursor to go on from in `options`. The array that
- * is returned belongs to this module and is good until the next call.
- */
-export function scanRecords(dict: Scannable, options: ScanOptions): readonly number[] {
+/** Walks from the cursor until COUNT records are found; leaves them in `found`, and the cursor to go on from in `options`. */
+function collectRecords(dict: Dict): void {
   if (found.length > 10_000) found = [];
   found.length = 0;
   let buckets = options.count * BUCKETS_PER_ELEMENT;
   do options.cursor = dict.scan(options.cursor, collect); while (
     options.cursor !== 0 && buckets-- > 0 && found.length < options.count
   );
-  return found;
 }
 
-const scanOptions = new ScanOptions();
+// ---- HSCAN, SSCAN, ZSCAN -------------------------------------------------------------------------------------------------------
+
+/** A view of a set, hash or sorted set. */
+interface ScannedView {
+  readonly type: number;
+  readonly table: Table | null;
+  open(db: Database, ref: number): unknown;
+  rewind(): void;
+  next(): boolean;
+  load(place: number): void;
+}
+
+/**
+ * Scans the collection of argument 1: a blob is returned whole, a table from the cursor on. `name` is the view's cursor for what MATCH
+ * looks at; `reply` writes the current element, as `parts` replies.
+ */
+export function scanCollection(
+  c: Client,
+  view: ScannedView,
+  name: ListpackCursor,
+  parts: number,
+  reply: (c: Client) => void,
+): void {
+  if (!parseScanCursor(c, 2)) return;
+  const ref = c.readTyped(1, view.type);
+  if (ref < 0) return;
+  if (ref === 0) return c.reply.raw(NOTHING);
+  if (!parseOptions(c, 3, false)) return;
+  view.open(c.db, ref);
+  const { table } = view;
+  if (table === null) options.cursor = 0;
+  else collectRecords(table.dict);
+  c.reply.array(2);
+  c.reply.bulkInt(options.cursor);
+  const header = c.reply.defer();
+  let shown = 0;
+  if (table === null) {
+    for (view.rewind(); view.next();) if (replyIfMatching(c, name, reply)) shown++;
+  } else {
+    for (let i = 0; i < found.length; i++) {
+      view.load(found[i]);
+      if (replyIfMatching(c, name, reply)) shown++;
+    }
+  }
+  c.reply.endArray(header, shown * parts);
+}
+
+function replyIfMatching(c: Client, name: ListpackCursor, reply: (c: Client) => void): boolean {
+  name.asText();
+  if (!matches(c, name.buf, name.off, name.len)) return false;
+  reply(c);
+  return true;
+}
+
+// ---- SCAN ----------------------------------------------------------------------------------------------------------------------
 
 export const scan = command({
   name: "scan",
@@ -120,20 +168,19 @@ export const scan = command({
 
 function scanKeys(c: Client): void {
   const { db, reply } = c;
-  const options = scanOptions;
-  if (!parseScan(c, options, 1, true)) return;
+  if (!parseScanCursor(c, 1) || !parseOptions(c, 2, true)) return;
   const { dict } = db;
-  const records = scanRecords(dict, options);
+  collectRecords(dict);
   reply.array(2);
   reply.bulkInt(options.cursor);
   const header = reply.defer();
   let shown = 0;
-  for (let i = 0; i < records.length; i++) {
-    const ref = records[i];
+  for (let i = 0; i < found.length; i++) {
+    const ref = found[i];
     const buf = dict.keyBuffer(ref);
     const off = dict.keyOffset(ref);
     const len = dict.keyLength(ref);
-    if (!scanMatches(c, options, buf, off, len) || !isWanted(c, ref, options.type)) continue;
+    if (!matches(c, buf, off, len) || !isWanted(c, ref, options.type)) continue;
     reply.bulk(buf, off, len);
     shown++;
   }

@@ -2,7 +2,7 @@
  * Set commands. `SetView` (store/types/set.ts) hides how a set is stored; here are the rules of the commands.
  */
 
-import { fromLatin1, lower } from "../bytes/ascii.ts";
+import { lower } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { errorReply, LIMIT_NEGATIVE, NOT_POSITIVE, NUMKEYS_NOT_POSITIVE, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
@@ -10,8 +10,8 @@ import { DEL, EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import type { ListpackCursor } from "../store/types/listpack.ts";
 import { SetView } from "../store/types/set.ts";
-import { Draw, drawsOneByOne, isReplyTooLong, randomCount } from "./random_count.ts";
-import { parseScanCursor, parseScanOptions, scanMatches, ScanOptions, scanRecords } from "./scan.ts";
+import { Draw, parseRandomCount, replyRandomElements } from "./random_elements.ts";
+import { scanCollection } from "./scan.ts";
 
 const SADD = keyEvent(EventClass.SET, "sadd");
 const SREM = keyEvent(EventClass.SET, "srem");
@@ -22,7 +22,6 @@ const SDIFFSTORE = keyEvent(EventClass.SET, "sdiffstore");
 
 const TOO_MANY_KEYS = errorReply("ERR Number of keys can't be greater than number of args");
 
-const NOTHING_TO_SCAN = fromLatin1("*2\r\n$1\r\n0\r\n*0\r\n");
 const LIMIT = lower("limit");
 
 /** The set of the command that is being run, and a second one where it needs that. */
@@ -31,7 +30,6 @@ const other = new SetView();
 /** A set that is being made. */
 const result = new SetView();
 const draw = new Draw();
-const scan = new ScanOptions();
 /** The sets of SINTER, SUNION and SDIFF; the views are kept for the next time. */
 const views: SetView[] = [];
 /** Records that the views are bound to, 0 for a key that is not there. */
@@ -297,9 +295,8 @@ export const spop = command({
     if (ref === 0) return reply.null();
     const { member } = set.open(db, ref);
     set.random(c.engine.keyspace.random);
-    member.asText();
     // Once removed its bytes are gone.
-    reply.bulk(member.buf, member.off, member.len);
+    member.writeTo(reply);
     const { propagation } = c.engine;
     if (propagation.active) propagation.rewrite("SREM", a.bytes(1), bytesOf(member));
     set.removeMember();
@@ -328,7 +325,7 @@ export const srandmember = command({
     if (ref < 0) return;
     if (ref === 0) return reply.null();
     set.open(c.db, ref).random(c.engine.keyspace.random);
-    replyText(c, set.member);
+    replyMember(c);
   },
 });
 
@@ -371,14 +368,7 @@ export const sscan = command({
   summary: "Incrementally iterate Set elements",
   syntax: "key cursor [MATCH pattern] [COUNT count]",
   tips: "nondeterministic_output",
-  run(c) {
-    if (!parseScanCursor(c, scan, 2)) return;
-    const ref = c.readTyped(1, Type.SET);
-    if (ref < 0) return;
-    if (ref === 0) return c.reply.raw(NOTHING_TO_SCAN);
-    if (!parseScanOptions(c, scan, 3, false)) return;
-    replyScan(c, set.open(c.db, ref));
-  },
+  run: (c) => scanCollection(c, set, set.member, 1, replyMember),
 });
 
 export const sunion = command({
@@ -439,9 +429,8 @@ export const commands: Command[] = [
   sunionstore,
 ];
 
-function replyText(c: Client, member: ListpackCursor): void {
-  member.asText();
-  c.reply.bulk(member.buf, member.off, member.len);
+function replyMember(c: Client): void {
+  set.member.writeTo(c.reply);
 }
 
 function bytesOf(member: ListpackCursor): Uint8Array {
@@ -450,7 +439,7 @@ function bytesOf(member: ListpackCursor): Uint8Array {
 
 function replyAll(c: Client, members: SetView): void {
   c.reply.set(members.count);
-  for (members.rewind(); members.next();) replyText(c, members.member);
+  for (members.rewind(); members.next();) members.member.writeTo(c.reply);
 }
 
 // ---- Random members --------------------------------------------------------------------------------------------------------------
@@ -478,7 +467,7 @@ function popMany(c: Client): void {
   if ((size - count) * 5 > count) {
     for (let i = 0; i < count; i++) {
       set.random(keyspace.random);
-      replyText(c, set.member);
+      replyMember(c);
       if (key !== null) propagation.also(db.index, "SREM", key, bytesOf(set.member));
       set.removeMember();
     }
@@ -492,7 +481,7 @@ function popMany(c: Client): void {
         result.addMemberOf(set);
         continue;
       }
-      replyText(c, set.member);
+      replyMember(c);
       if (key !== null) propagation.also(db.index, "SREM", key, bytesOf(set.member));
     }
     result.replace(db, set.ref);
@@ -503,34 +492,13 @@ function popMany(c: Client): void {
 
 /** SRANDMEMBER with a count; a negative one draws with replacement. */
 function replyRandomMembers(c: Client): void {
-  const { reply } = c;
-  const { random } = c.engine.keyspace;
-  const count = randomCount(c, 2);
+  const count = parseRandomCount(c, 2);
   if (count !== count) return;
   const ref = c.readTyped(1, Type.SET);
   if (ref < 0) return;
-  if (ref === 0 || count === 0) return reply.array(0);
-  const size = set.open(c.db, ref).count;
-  const drawn = count < 0 ? -count : Math.min(count, size);
-  const mark = reply.at;
-  reply.array(drawn);
-  if (count < 0 || count === 1) {
-    for (let i = 0; i < drawn && !isReplyTooLong(c, mark); i++) {
-      set.random(random);
-      replyText(c, set.member);
-    }
-  } else if (drawsOneByOne(drawn, size)) {
-    const places = new Set<number>();
-    while (places.size < drawn) {
-      const place = set.random(random);
-      if (places.has(place)) continue;
-      places.add(place);
-      replyText(c, set.member);
-    }
-  } else {
-    draw.start(drawn, size);
-    for (set.rewind(); set.next();) if (draw.next(random)) replyText(c, set.member);
-  }
+  if (ref === 0 || count === 0) return c.reply.array(0);
+  set.open(c.db, ref).rewind();
+  replyRandomElements(c, set, count, false, replyMember);
 }
 
 // ---- Several sets ----------------------------------------------------------------------------------------------------------------
@@ -580,7 +548,7 @@ function intersection(c: Client): void {
   let count = 0;
   for (first.rewind(); first.next();) {
     if (!isInAll(sets)) continue;
-    replyText(c, first.member);
+    first.member.writeTo(c.reply);
     count++;
   }
   reply.endSet(mark, count);
@@ -634,7 +602,7 @@ function difference(c: Client, destination: number): void {
   let count = 0;
   for (first.rewind(); first.next();) {
     if (!isInNoOther()) continue;
-    replyText(c, first.member);
+    first.member.writeTo(c.reply);
     count++;
   }
   reply.endSet(mark, count);
@@ -664,35 +632,4 @@ function storeResult(c: Client, event: KeyEvent): void {
   result.store(db, a, 1);
   reply.int(count);
   db.changed(a, 1, event);
-}
-
-/** A blob is returned whole, a table from the cursor on. */
-function replyScan(c: Client, all: SetView): void {
-  const { reply } = c;
-  let written = 0;
-  let mark: number;
-  reply.array(2);
-  if (all.table === null) {
-    reply.bulkInt(0);
-    mark = reply.defer();
-    for (all.rewind(); all.next();) written += replyIfMatching(c);
-  } else {
-    const records = scanRecords(all.table.dict, scan);
-    reply.bulkInt(scan.cursor);
-    mark = reply.defer();
-    for (let i = 0; i < records.length; i++) {
-      all.load(records[i]);
-      written += replyIfMatching(c);
-    }
-  }
-  reply.endArray(mark, written);
-}
-
-/** Replies with the current member if it passes MATCH; returns the number of replies. */
-function replyIfMatching(c: Client): number {
-  const { member } = set;
-  member.asText();
-  if (!scanMatches(c, scan, member.buf, member.off, member.len)) return 0;
-  replyText(c, member);
-  return 1;
 }

@@ -4,16 +4,16 @@
  * (store/types/zset.ts).
  */
 
-import { formatDouble, fromLatin1, lower, parseDouble } from "../bytes/ascii.ts";
+import { formatDouble, lower, parseDouble } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { errorReply, NOT_FLOAT, SYNTAX } from "../resp/errors.ts";
 import { EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { Added, AddFlag, ZsetView } from "../store/types/zset.ts";
-import { Draw, drawsOneByOne, isBeyondHalf, isReplyTooLong, randomCount } from "./random_count.ts";
-import { parseScanCursor, parseScanOptions, scanMatches, ScanOptions, scanRecords } from "./scan.ts";
-import { replyEntry, replyHeader, replyMember, replyScore } from "./zset_reply.ts";
+import { parseRandomCount, parseWithValues, replyRandomElements } from "./random_elements.ts";
+import { scanCollection } from "./scan.ts";
+import { replyEntry, replyMember, replyScore } from "./zset_reply.ts";
 
 const ZADD = keyEvent(EventClass.ZSET, "zadd");
 const ZINCR = keyEvent(EventClass.ZSET, "zincr");
@@ -31,13 +31,9 @@ const NX_AND_XX = errorReply("ERR XX and NX options at the same time are not com
 const GT_LT_NX = errorReply("ERR GT, LT, and/or NX options at the same time are not compatible");
 const INCR_MANY = errorReply("ERR INCR option supports a single increment-element pair");
 const SCORE_NAN = errorReply("ERR resulting score is not a number (NaN)");
-const OUT_OF_RANGE = errorReply("ERR value is out of range");
-const NOTHING_TO_SCAN = fromLatin1("*2\r\n$1\r\n0\r\n*0\r\n");
 
 /** The sorted set of the command that is being run. */
 const zset = new ZsetView();
-const draw = new Draw();
-const scan = new ScanOptions();
 /** Scores of the ZADD that is being run: none is added before all are known to be valid. */
 let scores = new Float64Array(64);
 
@@ -135,8 +131,7 @@ export const zrandmember = command({
     const ref = c.readTyped(1, Type.ZSET);
     if (ref < 0) return;
     if (ref === 0) return c.reply.null();
-    zset.open(c.db, ref).start(c.engine.keyspace.random.below(zset.count));
-    zset.next();
+    zset.open(c.db, ref).random(c.engine.keyspace.random);
     replyMember(c, zset);
   },
 });
@@ -209,15 +204,7 @@ export const zscan = command({
   summary: "Incrementally iterate sorted sets elements and associated scores",
   syntax: "key cursor [MATCH pattern] [COUNT count]",
   tips: "nondeterministic_output",
-  run(c) {
-    if (!parseScanCursor(c, scan, 2)) return;
-    const ref = c.readTyped(1, Type.ZSET);
-    if (ref < 0) return;
-    if (ref === 0) return c.reply.raw(NOTHING_TO_SCAN);
-    if (!parseScanOptions(c, scan, 3, false)) return;
-    zset.open(c.db, ref);
-    replyScan(c);
-  },
+  run: (c) => scanCollection(c, zset, zset.member, 2, replyPair),
 });
 
 export const zscore = command({
@@ -356,84 +343,26 @@ function replyRank(c: Client, reverse: boolean): void {
 
 /** ZRANDMEMBER with a count. */
 function randomMembers(c: Client): void {
-  const { args: a, reply } = c;
-  const count = randomCount(c, 2);
-  if (count !== count) return;
-  const withScores = a.argc === 4 && a.is(3, WITHSCORES);
-  if (a.argc > 4 || (a.argc === 4 && !withScores)) return reply.error(SYNTAX);
-  if (withScores && isBeyondHalf(c, 2)) return reply.error(OUT_OF_RANGE);
+  const count = parseRandomCount(c, 2);
+  const withScores = count === count ? parseWithValues(c, WITHSCORES) : null;
+  if (withScores === null) return;
   const ref = c.readTyped(1, Type.ZSET);
   if (ref < 0) return;
-  if (ref === 0 || count === 0) return reply.array(0);
+  if (ref === 0 || count === 0) return c.reply.array(0);
   zset.open(c.db, ref);
-  if (count < 0 || count === 1) randomWithRepetition(c, Math.abs(count), withScores);
-  else randomWithoutRepetition(c, Math.min(count, zset.count), withScores);
+  // Where all are wanted, Redis goes from the last to the first.
+  if (count >= zset.count) zset.start(zset.count - 1, true);
+  else zset.rewind();
+  replyRandomElements(c, zset, count, withScores, replyCurrent);
 }
 
-function randomWithRepetition(c: Client, count: number, withScores: boolean): void {
-  const mark = c.reply.at;
-  const { random } = c.engine.keyspace;
-  replyHeader(c, count, withScores);
-  for (; count > 0; count--) {
-    zset.start(random.below(zset.count));
-    zset.next();
-    replyEntry(c, zset, withScores);
-    if (isReplyTooLong(c, mark)) return;
-  }
+function replyCurrent(c: Client, withScore: boolean): void {
+  replyEntry(c, zset, withScore);
 }
 
-/** All members come in the order in which Redis walks, from the last on. */
-function randomWithoutRepetition(c: Client, count: number, withScores: boolean): void {
-  const { random } = c.engine.keyspace;
-  const size = zset.count;
-  replyHeader(c, count, withScores);
-  if (drawsOneByOne(count, size)) {
-    const ranks = new Set<number>();
-    while (ranks.size < count) ranks.add(random.below(size));
-    for (const rank of ranks) {
-      zset.start(rank);
-      zset.next();
-      replyEntry(c, zset, withScores);
-    }
-    return;
-  }
-  draw.start(count, size);
-  for (zset.start(size - 1, true); zset.next();) if (draw.next(random)) replyEntry(c, zset, withScores);
-}
-
-/** A listpack is returned whole, a table from the cursor on. */
-function replyScan(c: Client): void {
-  const { reply } = c;
-  let written = 0;
-  let mark: number;
-  reply.array(2);
-  if (zset.table === null) {
-    reply.bulkInt(0);
-    mark = reply.defer();
-    for (zset.start(0); zset.next();) {
-      if (!matches(c)) continue;
-      replyMember(c, zset);
-      const score = zset.scoreElement();
-      reply.bulk(score.buf, score.off, score.len);
-      written += 2;
-    }
-  } else {
-    const records = scanRecords(zset.table.dict, scan);
-    reply.bulkInt(scan.cursor);
-    mark = reply.defer();
-    for (let i = 0; i < records.length; i++) {
-      zset.load(records[i]);
-      if (!matches(c)) continue;
-      replyMember(c, zset);
-      reply.text(formatDouble(zset.score));
-      written += 2;
-    }
-  }
-  reply.endArray(mark, written);
-}
-
-function matches(c: Client): boolean {
-  const { member } = zset;
-  member.asText();
-  return scanMatches(c, scan, member.buf, member.off, member.len);
+/** For ZSCAN, which has no doubles in RESP3 either. */
+function replyPair(c: Client): void {
+  replyMember(c, zset);
+  if (zset.table === null) zset.scoreElement().writeTo(c.reply);
+  else c.reply.text(formatDouble(zset.score));
 }

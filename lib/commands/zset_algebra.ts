@@ -236,7 +236,7 @@ function combine(c: Client, operation: number, isStore: boolean): void {
   closeSources();
   if (isStore) return storeResult(c, operation);
   replyHeader(c, result.count, withScores);
-  for (result.start(0); result.next();) replyEntry(c, result, withScores);
+  for (result.rewind(); result.next();) replyEntry(c, result, withScores);
   result.drop();
 }
 

@@ -14,9 +14,7 @@ export function replyScore(c: Client, score: number): void {
 
 /** The view's current member. */
 export function replyMember(c: Client, zset: ZsetView): void {
-  const { member } = zset;
-  member.asText();
-  c.reply.bulk(member.buf, member.off, member.len);
+  zset.member.writeTo(c.reply);
 }
 
 /** Header for that many members: with scores, RESP3 has pairs and RESP2 one flat array. */

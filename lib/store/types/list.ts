@@ -198,8 +198,7 @@ export class ListView {
       const at = this.#following;
       if (at === -1 || this.#backward || (this.#node !== null && this.#node.isPlain)) {
         if (!this.next()) return;
-        element.asText();
-        sink.bulk(element.buf, element.off, element.len);
+        element.writeTo(sink);
         limit--;
       } else {
         limit -= listpack.readAll(this.#segment, at, limit, sink);

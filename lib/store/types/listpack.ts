@@ -31,6 +31,13 @@ const MAX_BYTES = 1 << 30;
 /** Bytes of an empty listpack. */
 export const EMPTY_BYTES = HEADER + 1;
 
+/** Takes texts one after the other; a Reply is one. */
+export interface TextSink {
+  /** It wants no more. */
+  readonly isFull: boolean;
+  bulk(buf: Uint8Array, off: number, len: number): void;
+}
+
 /** Where `read` puts an element. An integer is in `value`; a string is `buf[off, off + len)`, inside the blob. */
 export class ListpackCursor {
   isInt = false;
@@ -50,6 +57,12 @@ export class ListpackCursor {
     this.buf = this.#text;
     this.off = 0;
     this.len = this.value.format(this.#text, 0);
+  }
+
+  /** Gives the element's text to `sink`. */
+  writeTo(sink: TextSink): void {
+    this.asText();
+    sink.bulk(this.buf, this.off, this.len);
   }
 }
 
@@ -140,13 +153,6 @@ export function readText(blob: Blob, at: number, cursor: ListpackCursor): number
   return following;
 }
 
-/** Takes texts one after the other; a Reply is one. */
-export interface TextSink {
-  /** It wants no more. */
-  readonly isFull: boolean;
-  bulk(buf: Uint8Array, off: number, len: number): void;
-}
-
 /** Gives `sink` up to `limit` elements from the one at `at` on; returns how many there were. */
 export function readAll(blob: Blob, at: number, limit: number, sink: TextSink): number {
   const { buf } = blob;
@@ -161,8 +167,7 @@ export function readAll(blob: Blob, at: number, limit: number, sink: TextSink): 
       p += length + 2;
     } else {
       p += decode(buf, p, seen);
-      seen.asText();
-      sink.bulk(seen.buf, seen.off, seen.len);
+      seen.writeTo(sink);
     }
   }
   return elements;

@@ -9,6 +9,7 @@
 import type { Args } from "../../bytes/args.ts";
 import { formatDouble, parseDouble, writeLatin1 } from "../../bytes/ascii.ts";
 import { compareBytes } from "../../bytes/span.ts";
+import type { Random } from "../../platform/platform.ts";
 import type { Database } from "../database.ts";
 import { Type } from "../record.ts";
 import { type Blob, HeapBlob } from "./blob.ts";
@@ -75,7 +76,7 @@ let packed = new HeapBlob();
 const KEEP_PACKED = 64 * 1024;
 
 export class ZsetView extends CollectionView<SortedSet> {
-  /** The current member, after `next` or `load`. An integer of a listpack has no text until `asText`. */
+  /** The current member, after `next`, `random` or `load`. An integer of a listpack has no text until `asText`. */
   readonly member = new ListpackCursor();
   /** The current score: after `find`, `add` (the new one), `next` and `load`. */
   score = 0;
@@ -311,6 +312,18 @@ export class ZsetView extends CollectionView<SortedSet> {
       this.to = rank;
     }
     return this.to - this.from;
+  }
+
+  /** Begins a walk through all members, from the least score; the set must not change until its end. */
+  rewind(): void {
+    this.start(0);
+  }
+
+  /** Makes a member chosen uniformly at random the current one; returns its place (see `load`). The set must not be empty. */
+  random(random: Random): number {
+    this.start(random.below(this.count));
+    this.next();
+    return this.place;
   }
 
   /** Begins a walk at a rank; the set must not change until its end. */
