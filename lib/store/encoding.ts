@@ -6,6 +6,7 @@
 import { isInt64 } from "../bytes/ascii.ts";
 import type { Database } from "./database.ts";
 import { Hint, Kind, Type } from "./record.ts";
+import { isIntset } from "./types/set.ts";
 
 /** Longest string that Redis keeps in one block with its header. */
 const EMBSTR_MAX = 44;
@@ -16,6 +17,9 @@ const LARGE = ["", "quicklist", "hashtable", "skiplist", "hashtable", "", "strea
 
 export function encodingName(db: Database, ref: number): string {
   const type = db.type(ref);
+  if (type === Type.SET && db.kind(ref) !== Kind.OBJECT) {
+    return isIntset(db.valueBuffer(ref), db.valueOffset(ref)) ? "intset" : "hashtable";
+  }
   if (type !== Type.STRING) return (db.kind(ref) === Kind.OBJECT ? LARGE : SMALL)[type];
   const hint = db.hint(ref);
   if (hint === Hint.RAW) return "raw";

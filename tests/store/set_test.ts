@@ -1,8 +1,9 @@
-/** Sets against a plain JavaScript set, through both encodings and back into new keys; their memory; their random members. */
+/** Sets against a plain JavaScript set, through all encodings and back into new keys; their memory; their random members. */
 
 import { assert, assertEquals } from "@std/assert";
 import { Args } from "../../lib/bytes/args.ts";
 import { fromLatin1, latin1 } from "../../lib/bytes/ascii.ts";
+import { encodingName } from "../../lib/store/encoding.ts";
 import { Type } from "../../lib/store/record.ts";
 import { SetTable, SetView } from "../../lib/store/types/set.ts";
 import { Seeded } from "../kit/seeded.ts";
@@ -16,6 +17,7 @@ function drawMember(random: Seeded, spread: number): string {
     case 1:
       return random.pick(["", "-0", "007", "9223372036854775807", "-9223372036854775808", "9223372036854775808"]);
     case 2:
+      if (random.chance(0.02)) return random.word(random.pick([63, 64, 65]), "ab");
       return random.chance(0.01) ? random.word(random.pick([4095, 4096, 4097, 20000]), "ab") : random.binary(5);
     default:
       return String(random.between(-spread, spread));
@@ -37,6 +39,7 @@ test("a set does what a plain set does, in all encodings", () => {
   const random = new Seeded(20240);
   const key = Args.of("key");
   const set = new SetView();
+  const forms = new Set<string>();
   const start = keyspace.slab.used;
   for (let round = 0; round < 60; round++) {
     const model = new Set<string>();
@@ -72,7 +75,11 @@ test("a set does what a plain set does, in all encodings", () => {
         }
       }
       if (ref !== 0) assertEquals(set.open(db, ref).count, model.size);
-      if (set.table === null && ref !== 0) assert(model.size <= set.limits.setMaxIntsetEntries);
+      if (set.table === null && ref !== 0) {
+        const integers = encodingName(db, ref) === "intset";
+        forms.add(integers ? "intset" : "listpack");
+        assert(model.size <= (integers ? set.limits.setMaxIntsetEntries : 32));
+      }
     }
     if (ref === 0) continue;
     assertEquals(db.find(key, 0), ref);
@@ -88,6 +95,7 @@ test("a set does what a plain set does, in all encodings", () => {
     while (keyspace.graveyard.length > 0) keyspace.reap(1);
     assertEquals(keyspace.slab.used, start);
   }
+  assertEquals([...forms].sort(), ["intset", "listpack"]);
 });
 
 test("walks, lookups by another set's member, and sets in no database agree", () => {
@@ -140,7 +148,7 @@ test("a large set takes no more memory for each member than a member and 16 byte
 });
 
 test("all members are equally likely to be drawn, and a seed gives the same members again", () => {
-  for (const [size, kind] of [[10, "intset"], [100, "table"], [700, "table"]] as const) {
+  for (const [size, kind] of [[10, "intset"], [10, "listpack"], [100, "table"], [700, "table"]] as const) {
     const keyspace = makeKeyspace(size);
     const set = new SetView();
     set.create(keyspace);

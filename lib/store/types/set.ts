@@ -1,5 +1,7 @@
 /**
- * Sets. A small set of integers is an intset blob in its key's record; anything else is a `SetTable`, whose records are the members:
+ * Sets. A small set is a blob in its key's record: an intset while all members are integers, as in Redis, and otherwise a listpack of
+ * its members, where Redis 7.0 has a hash table already (and OBJECT ENCODING says so here too): a table for each of a million sets
+ * of five members would cost more than the members. Anything larger is a `SetTable`, whose records are the members:
  *
  *   word 0  next record in the bucket      (Dict)
  *   word 1  hash                           (Dict)
@@ -8,7 +10,7 @@
  *
  * A member of 10 bytes takes 24 bytes and 4 for the bucket, where Redis takes about 50.
  *
- * `SetView` hides which of the two it is (see view.ts).
+ * `SetView` hides which of the three it is (see view.ts).
  */
 
 import type { Args } from "../../bytes/args.ts";
@@ -19,6 +21,7 @@ import { Type } from "../record.ts";
 import { HeapBlob } from "./blob.ts";
 import { Int64 } from "./int64.ts";
 import * as intset from "./intset.ts";
+import * as listpack from "./listpack.ts";
 import { ListpackCursor } from "./listpack.ts";
 import { Table, type TableHome, TableWalk } from "./table.ts";
 import { CollectionView } from "./view.ts";
@@ -26,6 +29,9 @@ import { CollectionView } from "./view.ts";
 const MEMBER_AT = 12;
 /** Longest intset, as in Redis: 2^30 values. */
 const MOST_INTEGERS = 1 << 30;
+/** A listpack has at most so many members, of at most so many bytes: looking through it must cost no more than a table does. */
+const MOST_PACKED = 32;
+const LONGEST_PACKED = 64;
 
 /** A set as a table of members. */
 export class SetTable extends Table {
@@ -81,18 +87,27 @@ export interface SetLimits {
   readonly setMaxIntsetEntries: number;
 }
 
+/**
+ * Whether the bytes of a set are an intset. It begins with the size of its integers, a listpack with its own size, which is never one
+ * of these.
+ */
+export function isIntset(buf: Uint8Array, off: number): boolean {
+  const first = buf[off];
+  return (first === 2 || first === 4 || first === 8) && buf[off + 1] === 0;
+}
+
 /** Value about to be looked up in an intset. */
 const wanted = new Int64();
 
 export class SetView extends CollectionView<SetTable> {
   /** The current member, after `next`, `random` or `load`. An integer is in `value` and has no text until `asText`. */
   readonly member = new ListpackCursor();
-  /** Record of the current member, in a table. */
+  /** Record of the current member, in a table; its offset, in a listpack. */
   memberRef = 0;
   limits: SetLimits = { setMaxIntsetEntries: 512 };
   readonly #walk = new TableWalk();
-  /** Index of the next member in an intset. */
-  #index = 0;
+  /** Index of the next member in an intset; its offset in a listpack, -1 at the end. */
+  #next = 0;
 
   constructor() {
     super(Type.SET);
@@ -113,33 +128,51 @@ export class SetView extends CollectionView<SetTable> {
   }
 
   get count(): number {
-    return this.table === null ? intset.count(this.blob) : this.table.dict.count;
+    if (this.table !== null) return this.table.dict.count;
+    return this.#isIntset ? intset.count(this.blob) : listpack.count(this.blob);
+  }
+
+  /** Meaningful while there is no table. */
+  get #isIntset(): boolean {
+    return isIntset(this.blob.buf, this.blob.off);
   }
 
   has(buf: Uint8Array, off: number, len: number): boolean {
     if (this.table !== null) return this.table.find(buf, off, len) !== 0;
-    return wanted.parse(buf, off, len) && intset.find(this.blob, wanted) >= 0;
+    if (this.#isIntset) return wanted.parse(buf, off, len) && intset.find(this.blob, wanted) >= 0;
+    return this.#findPacked(buf, off, len) >= 0;
+  }
+
+  /** Offset of a member in the listpack, -1 when it is not there. */
+  #findPacked(buf: Uint8Array, off: number, len: number): number {
+    if (len > LONGEST_PACKED) return -1;
+    return listpack.find(this.blob, listpack.first(this.blob), buf, off, len, 0);
   }
 
   /** Whether the current member of `other` is in this set. */
   hasMemberOf(other: SetView): boolean {
     const { member } = other;
-    if (this.table === null) {
-      if (member.isInt) return intset.find(this.blob, member.value) >= 0;
-      return this.has(member.buf, member.off, member.len);
-    }
-    if (other.table !== null) {
+    if (this.table === null && member.isInt && this.#isIntset) return intset.find(this.blob, member.value) >= 0;
+    if (this.table !== null && other.table !== null) {
       return this.table.dict.find(member.buf, member.off, member.len, other.table.hashOf(other.memberRef)) !== 0;
     }
     member.asText();
-    return this.table.find(member.buf, member.off, member.len) !== 0;
+    return this.has(member.buf, member.off, member.len);
   }
 
-  /** Adds a member, going over to a table where it must; returns false when the member is there already. */
+  /** Adds a member, going over to another form where it must; returns false when the member is there already. */
   add(buf: Uint8Array, off: number, len: number): boolean {
-    if (this.table === null) {
+    if (this.table === null && this.#isIntset) {
       if (wanted.parse(buf, off, len)) return this.#addInteger(wanted);
-      this.convert();
+      this.convert(len > LONGEST_PACKED ? Infinity : intset.count(this.blob) + 1);
+    }
+    if (this.table === null) {
+      if (this.#findPacked(buf, off, len) >= 0) return false;
+      if (len <= LONGEST_PACKED && listpack.count(this.blob) < MOST_PACKED) {
+        listpack.append(this.blob, buf, off, len);
+        return true;
+      }
+      this.#becomeTable();
     }
     return this.table!.add(buf, off, len);
   }
@@ -147,7 +180,7 @@ export class SetView extends CollectionView<SetTable> {
   /** Adds the current member of `other`. */
   addMemberOf(other: SetView): boolean {
     const { member } = other;
-    if (member.isInt && this.table === null) return this.#addInteger(member.value);
+    if (this.table === null && member.isInt && this.#isIntset) return this.#addInteger(member.value);
     if (this.table !== null && other.table !== null) {
       return this.table.addHashed(member.buf, member.off, member.len, other.table.hashOf(other.memberRef));
     }
@@ -158,38 +191,55 @@ export class SetView extends CollectionView<SetTable> {
   #addInteger(value: Int64): boolean {
     if (!intset.add(this.blob, value)) return false;
     const limit = this.limits.setMaxIntsetEntries;
-    if (intset.count(this.blob) > (limit < MOST_INTEGERS ? limit : MOST_INTEGERS)) this.convert();
+    const count = intset.count(this.blob);
+    if (count > (limit < MOST_INTEGERS ? limit : MOST_INTEGERS)) this.convert(count);
     return true;
   }
 
   /** Removes a member; returns whether it was there. The set may be empty afterwards: then its key must go. */
   remove(buf: Uint8Array, off: number, len: number): boolean {
     if (this.table !== null) return this.table.remove(buf, off, len);
-    return wanted.parse(buf, off, len) && intset.remove(this.blob, wanted);
+    if (this.#isIntset) return wanted.parse(buf, off, len) && intset.remove(this.blob, wanted);
+    const at = this.#findPacked(buf, off, len);
+    if (at < 0) return false;
+    listpack.remove(this.blob, at);
+    return true;
   }
 
   /** Removes the current member, whose bytes are void then. */
   removeMember(): void {
     if (this.table !== null) this.table.delete(this.memberRef);
-    else intset.remove(this.blob, this.member.value);
+    else if (this.#isIntset) intset.remove(this.blob, this.member.value);
+    else listpack.remove(this.blob, this.memberRef);
   }
 
   /** Removes the current member of `other`; returns whether it was there. */
   removeMemberOf(other: SetView): boolean {
     const { member } = other;
-    if (member.isInt && this.table === null) return intset.remove(this.blob, member.value);
+    if (this.table === null && member.isInt && this.#isIntset) return intset.remove(this.blob, member.value);
     member.asText();
     return this.remove(member.buf, member.off, member.len);
   }
 
-  /** Makes an intset a table. */
-  convert(): void {
-    if (this.table !== null) return;
+  /** Makes an intset what Redis calls a hash table, in the form that suits `count` members. */
+  convert(count: number): void {
+    if (this.table !== null || !this.#isIntset) return;
+    if (count > MOST_PACKED) return this.#becomeTable();
+    const packed = new HeapBlob();
+    listpack.create(packed);
+    const { blob, member } = this;
+    for (this.rewind(); this.next();) {
+      member.asText();
+      listpack.append(packed, member.buf, member.off, member.len);
+    }
+    blob.splice(0, blob.len, packed.len);
+    blob.buf.set(packed.buf.subarray(0, packed.len), blob.off);
+  }
+
+  #becomeTable(): void {
     const table = new SetTable(this.home);
     const { member } = this;
-    const length = intset.count(this.blob);
-    for (let i = 0; i < length; i++) {
-      this.#loadInteger(i);
+    for (this.rewind(); this.next();) {
       member.asText();
       table.add(member.buf, member.off, member.len);
     }
@@ -198,44 +248,52 @@ export class SetView extends CollectionView<SetTable> {
 
   /** Begins a walk through all members; the set must not change until its end. */
   rewind(): void {
-    if (this.table === null) this.#index = 0;
-    else this.#walk.start(this.table);
+    if (this.table !== null) this.#walk.start(this.table);
+    else this.#next = this.#isIntset ? 0 : listpack.first(this.blob);
   }
 
   /** Goes to the next member; false at the end. Intsets are walked in ascending order. */
   next(): boolean {
-    if (this.table === null) {
-      if (this.#index >= intset.count(this.blob)) return false;
-      this.#loadInteger(this.#index++);
-      return true;
+    if (this.table !== null) {
+      const ref = this.#walk.next();
+      if (ref === 0) return false;
+      this.load(ref);
+    } else if (this.#isIntset) {
+      if (this.#next >= intset.count(this.blob)) return false;
+      this.load(this.#next++);
+    } else {
+      if (this.#next === -1) return false;
+      this.memberRef = this.#next;
+      this.#next = listpack.read(this.blob, this.#next, this.member);
     }
-    const ref = this.#walk.next();
-    if (ref === 0) return false;
-    this.load(ref);
     return true;
   }
 
   /** Makes a member chosen uniformly at random the current one; returns its place (see `load`). The set must not be empty. */
   random(random: Random): number {
-    const place = this.table === null ? random.below(intset.count(this.blob)) : this.table.random(random);
+    const place = this.table === null ? random.below(this.count) : this.table.random(random);
     this.load(place);
     return place;
   }
 
-  /** Makes the member at a place the current one: a record of the table, an index into the intset. */
+  /** Makes the member at a place the current one: a record of the table, an index into the blob. */
   load(place: number): void {
-    if (this.table === null) return this.#loadInteger(place);
-    const { dict } = this.table;
     const { member } = this;
+    if (this.table === null) {
+      if (this.#isIntset) {
+        member.isInt = true;
+        intset.get(this.blob, place, member.value);
+      } else {
+        this.memberRef = listpack.seek(this.blob, place);
+        listpack.read(this.blob, this.memberRef, member);
+      }
+      return;
+    }
+    const { dict } = this.table;
     this.memberRef = place;
     member.isInt = false;
     member.buf = dict.keyBuffer(place);
     member.off = dict.keyOffset(place);
     member.len = dict.keyLength(place);
-  }
-
-  #loadInteger(index: number): void {
-    this.member.isInt = true;
-    intset.get(this.blob, index, this.member.value);
   }
 }
