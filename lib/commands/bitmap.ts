@@ -10,7 +10,7 @@ import { errorReply, NOT_INTEGER, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
 import { DEL, EventClass, keyEvent } from "../store/events.ts";
 import { Hint, Kind, Type } from "../store/record.ts";
 import { type BitOperation, combineBits, countBits, countWord, findBit } from "../store/types/bits.ts";
-import { isAfter } from "./string.ts";
+import { firstIndex, isAfter } from "./indices.ts";
 
 export const SETBIT = keyEvent(EventClass.STRING, "setbit");
 const SET = keyEvent(EventClass.STRING, "set");
@@ -157,9 +157,8 @@ export const bitcount = command({
     const inBits = a.argc === 5 && a.is(4, BIT);
     if (a.argc === 5 && !inBits && !a.is(4, BYTE)) return reply.error(SYNTAX);
     const total = inBits ? length * 8 : length;
-    if (start < 0) start = Math.max(0, total + start);
-    if (end < 0) end = Math.max(0, total + end);
-    if (end >= total) end = total - 1;
+    start = firstIndex(start, total);
+    end = Math.min(firstIndex(end, total), total - 1);
     if (start > end) return reply.int(0);
     if (!inBits) return reply.int(countBits(buf, at + start, at + end + 1));
     const first = at + Math.floor(start / 8);
@@ -204,9 +203,8 @@ export const bitpos = command({
       if (a.argc > 4) end = a.int(4);
       if (end !== end) return reply.error(NOT_INTEGER);
       const total = inBits ? length * 8 : length;
-      if (start < 0) start = Math.max(0, total + start);
-      if (end < 0) end = Math.max(0, total + end);
-      if (end >= total) end = total - 1;
+      start = firstIndex(start, total);
+      end = Math.min(firstIndex(end, total), total - 1);
     }
     if (start > end) return reply.int(-1);
     if (!inBits) {

@@ -19,6 +19,7 @@ import {
 import { EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { ListView } from "../store/types/list.ts";
+import { firstIndex, lastIndex } from "./indices.ts";
 import { findKey, foundRef, MultiPop, parseMultiPop } from "./multi_pop.ts";
 
 /** An end of a list, with what belongs to it. */
@@ -267,9 +268,9 @@ export const lrange = command({
     const ref = c.readTyped(1, Type.LIST);
     if (ref < 0) return;
     if (ref === 0) return reply.array(0);
-    const count = open(c, ref).count;
-    if (start < 0) start = Math.max(0, start + count);
-    stop = stop < 0 ? stop + count : Math.min(stop, count - 1);
+    const { count } = open(c, ref);
+    start = firstIndex(start, count);
+    stop = lastIndex(stop, count);
     if (start > stop) return reply.array(0);
     replyRange(c, start, stop - start + 1, false);
   },
@@ -356,9 +357,9 @@ export const ltrim = command({
     const ref = c.writeTyped(1, Type.LIST);
     if (ref < 0) return;
     if (ref === 0) return reply.ok();
-    const count = open(c, ref).count;
-    if (start < 0) start = Math.max(0, start + count);
-    stop = stop < 0 ? stop + count : Math.min(stop, count - 1);
+    const { count } = open(c, ref);
+    start = firstIndex(start, count);
+    stop = lastIndex(stop, count);
     const kept = Math.max(0, stop - start + 1);
     if (kept > 0) {
       list.removeRange(stop + 1, count - stop - 1);

@@ -93,7 +93,7 @@ export const sdiff = command({
   syntax: "key [key ...]",
   tips: "nondeterministic_output_order",
   run(c) {
-    if (openAll(c, 1, c.args.argc)) difference(c, 0);
+    if (openAll(c, 1, c.args.argc)) difference(c, false);
   },
 });
 
@@ -109,7 +109,7 @@ export const sdiffstore = command({
   summary: "Subtract multiple sets and store the resulting set in a key",
   syntax: "destination key [key ...]",
   run(c) {
-    if (openAll(c, 2, c.args.argc)) difference(c, 1);
+    if (openAll(c, 2, c.args.argc)) difference(c, true);
   },
 });
 
@@ -563,8 +563,8 @@ function union(c: Client): void {
   }
 }
 
-/** SDIFF, and SDIFFSTORE to the key at `destination` unless that is 0. */
-function difference(c: Client, destination: number): void {
+/** SDIFF and SDIFFSTORE. */
+function difference(c: Client, isStore: boolean): void {
   const { reply } = c;
   const first = views[0];
   let perMember = 0;
@@ -577,7 +577,7 @@ function difference(c: Client, destination: number): void {
     all += views[i].count;
   }
   if (nothing) {
-    if (destination === 0) return reply.set(0);
+    if (!isStore) return reply.set(0);
     beginResult(c);
     return storeResult(c, SDIFFSTORE);
   }
@@ -589,11 +589,11 @@ function difference(c: Client, destination: number): void {
       if (refs[i] === 0) continue;
       for (views[i].rewind(); views[i].next();) result.removeMemberOf(views[i]);
     }
-    if (destination !== 0) return storeResult(c, SDIFFSTORE);
+    if (isStore) return storeResult(c, SDIFFSTORE);
     replyAll(c, result);
     return result.drop();
   }
-  if (destination !== 0) {
+  if (isStore) {
     beginResult(c);
     for (first.rewind(); first.next();) if (isInNoOther()) result.addMemberOf(first);
     return storeResult(c, SDIFFSTORE);

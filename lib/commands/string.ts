@@ -18,6 +18,7 @@ import { errorReply, invalidExpire, NOT_INTEGER, STRING_TOO_LONG, SYNTAX, wrongA
 import { DEL, EventClass, keyEvent } from "../store/events.ts";
 import { Hint, Type } from "../store/record.ts";
 import { hasPassed } from "./expire.ts";
+import { firstIndex, isAfter } from "./indices.ts";
 
 const SET = keyEvent(EventClass.STRING, "set");
 const APPEND = keyEvent(EventClass.STRING, "append");
@@ -560,23 +561,11 @@ function replyRange(c: Client): void {
   if (ref < 0) return;
   const length = ref === 0 ? 0 : db.valueLength(ref);
   if (length === 0 || (end < 0 && isAfter(a, 2, 3))) return reply.emptyBulk();
-  if (start < 0) start = Math.max(0, length + start);
-  if (end < 0) end = Math.max(0, length + end);
-  if (end >= length) end = length - 1;
+  start = firstIndex(start, length);
+  // An end before the beginning is the beginning.
+  end = Math.min(firstIndex(end, length), length - 1);
   if (start > end) return reply.emptyBulk();
   reply.bulk(db.valueBuffer(ref), db.valueOffset(ref) + start, end - start + 1);
-}
-
-/**
- * Whether integer argument i is negative and greater than integer argument j: a range that is empty before its ends are
- * cut to the string's. Exact, also where doubles cannot tell the two apart.
- */
-export function isAfter(a: Args, i: number, j: number): boolean {
-  const left = a.int(i);
-  const right = a.int(j);
-  if (left >= 0 || left !== right) return left < 0 && left > right;
-  return !Number.isSafeInteger(left) &&
-    parseBigInt64(a.buf, a.off[i], a.len[i])! > parseBigInt64(a.buf, a.off[j], a.len[j])!;
 }
 
 export const commands = [

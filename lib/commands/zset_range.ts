@@ -12,6 +12,7 @@ import { errorReply, NOT_INTEGER, SYNTAX } from "../resp/errors.ts";
 import { DEL, EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { LexBound, ZsetView } from "../store/types/zset.ts";
+import { firstIndex, lastIndex } from "./indices.ts";
 import { replyEntry, replyHeader } from "./zset_reply.ts";
 
 const ZRANGESTORE = keyEvent(EventClass.ZSET, "zrangestore");
@@ -402,8 +403,8 @@ function findRange(by: number, backward: boolean): void {
   else if (by === By.LEX) zset.lexRange(lexMin, lexMax, backward);
   else {
     const { count } = zset;
-    const from = Math.max(0, first < 0 ? first + count : first);
-    const to = Math.min(count, (last < 0 ? last + count : last) + 1);
+    const from = firstIndex(first, count);
+    const to = lastIndex(last, count) + 1;
     const empty = from >= to;
     zset.from = empty ? 0 : backward ? count - to : from;
     zset.to = empty ? 0 : backward ? count - from : to;
