@@ -5,18 +5,16 @@
  * module-wide and the result is written into the caller's bytes.
  */
 
+import { readI32BE } from "./binary.ts";
+import { eachBlock, writeWords } from "./sha_blocks.ts";
+
 const schedule = new Int32Array(80);
 const state = new Int32Array(5);
-/** The padded last one or two blocks. */
-const tail = new Uint8Array(128);
 
 /** Takes in one block of 64 bytes. */
 function block(buf: Uint8Array, off: number): void {
   const w = schedule;
-  for (let i = 0; i < 16; i++) {
-    const at = off + i * 4;
-    w[i] = (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3];
-  }
+  for (let i = 0; i < 16; i++) w[i] = readI32BE(buf, off + i * 4);
   for (let i = 16; i < 80; i++) {
     const mixed = w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16];
     w[i] = (mixed << 1) | (mixed >>> 31);
@@ -53,23 +51,8 @@ export function sha1(buf: Uint8Array, start: number, end: number, into: Uint8Arr
   state[2] = 0x98badcfe;
   state[3] = 0x10325476;
   state[4] = 0xc3d2e1f0;
-  let from = start;
-  for (; end - from >= 64; from += 64) block(buf, from);
-  const rest = end - from;
-  for (let i = 0; i < rest; i++) tail[i] = buf[from + i];
-  const size = rest < 56 ? 64 : 128;
-  tail[rest] = 0x80;
-  tail.fill(0, rest + 1, size);
-  const bytes = end - start;
-  const high = Math.floor(bytes / 0x20000000);
-  const low = bytes << 3;
-  for (let i = 0; i < 4; i++) {
-    tail[size - 8 + i] = high >>> (24 - 8 * i);
-    tail[size - 4 + i] = low >>> (24 - 8 * i);
-  }
-  block(tail, 0);
-  if (size === 128) block(tail, 64);
-  for (let i = 0; i < 20; i++) into[at + i] = state[i >>> 2] >>> (24 - 8 * (i & 3));
+  eachBlock(buf, start, end, block);
+  writeWords(state, into, at, 20);
 }
 
 const digest = new Uint8Array(20);

@@ -2,6 +2,9 @@
  * SHA-256: how ACL passwords are kept (`#<64 hex digits>`). Synchronous, because AUTH and ACL SETUSER are.
  */
 
+import { readI32BE } from "./binary.ts";
+import { eachBlock, writeWords } from "./sha_blocks.ts";
+
 /** The first 32 bits of the fractional parts of the roots of the first primes, computed exactly rather than listed. */
 function rootBits(prime: number, degree: 2n | 3n): number {
   const scaled = BigInt(prime) << (32n * degree);
@@ -26,8 +29,6 @@ for (let candidate = 2, found = 0; found < 64; candidate++) {
 
 const schedule = new Int32Array(64);
 const state = new Int32Array(8);
-/** The padded last one or two blocks. */
-const tail = new Uint8Array(128);
 
 function rotate(word: number, by: number): number {
   return (word >>> by) | (word << (32 - by));
@@ -36,10 +37,7 @@ function rotate(word: number, by: number): number {
 /** Takes in one block of 64 bytes. */
 function block(buf: Uint8Array, off: number): void {
   const w = schedule;
-  for (let i = 0; i < 16; i++) {
-    const at = off + i * 4;
-    w[i] = (buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3];
-  }
+  for (let i = 0; i < 16; i++) w[i] = readI32BE(buf, off + i * 4);
   for (let i = 16; i < 64; i++) {
     const x = w[i - 15];
     const y = w[i - 2];
@@ -69,23 +67,8 @@ function block(buf: Uint8Array, off: number): void {
 /** Writes the 32-byte digest of `buf[start, end)` to `into[at, at + 32)`. */
 export function sha256(buf: Uint8Array, start: number, end: number, into: Uint8Array, at = 0): void {
   state.set(INITIAL);
-  let from = start;
-  for (; end - from >= 64; from += 64) block(buf, from);
-  const rest = end - from;
-  for (let i = 0; i < rest; i++) tail[i] = buf[from + i];
-  const size = rest < 56 ? 64 : 128;
-  tail[rest] = 0x80;
-  tail.fill(0, rest + 1, size);
-  const bytes = end - start;
-  const high = Math.floor(bytes / 0x20000000);
-  const low = bytes << 3;
-  for (let i = 0; i < 4; i++) {
-    tail[size - 8 + i] = high >>> (24 - 8 * i);
-    tail[size - 4 + i] = low >>> (24 - 8 * i);
-  }
-  block(tail, 0);
-  if (size === 128) block(tail, 64);
-  for (let i = 0; i < 32; i++) into[at + i] = state[i >>> 2] >>> (24 - 8 * (i & 3));
+  eachBlock(buf, start, end, block);
+  writeWords(state, into, at, 32);
 }
 
 /** The digest in 64 lower-case hexadecimal digits. */
