@@ -1,9 +1,9 @@
 /**
- * Fixed-width numbers in byte buffers, in both byte orders: RDB, listpacks, stream ids and the cluster bus are made of them.
+ * Fixed-width numbers in byte buffers, in both byte orders: RDB, listpacks, intsets and stream ids are made of them.
  *
  * A `DataView` per buffer would have to be made and kept for every chunk of memory, so integers are put together from bytes. 64-bit
- * numbers come as BigInt, as two 32-bit halves (read and write the halves with the 32-bit functions) or as a Number
- * where the value is known to be safe. Offsets are the caller's to check.
+ * numbers come as BigInt, or as two 32-bit halves, which are read and written with the 32-bit functions. Offsets are the caller's to
+ * check.
  */
 
 const float = new Float64Array(1);
@@ -44,45 +44,14 @@ export function readU32BE(buf: Uint8Array, at: number): number {
   return readI32BE(buf, at) >>> 0;
 }
 
-/** 64 bits, little-endian. */
-export function readU64LE(buf: Uint8Array, at: number): bigint {
-  return (BigInt(readU32LE(buf, at + 4)) << 32n) | BigInt(readU32LE(buf, at));
-}
-
 /** 64 bits, big-endian. */
 export function readU64BE(buf: Uint8Array, at: number): bigint {
   return (BigInt(readU32BE(buf, at)) << 32n) | BigInt(readU32BE(buf, at + 4));
 }
 
-/** Signed 64 bits, little-endian. */
-export function readI64LE(buf: Uint8Array, at: number): bigint {
-  return (BigInt(readI32LE(buf, at + 4)) << 32n) | BigInt(readU32LE(buf, at));
-}
-
-/** Signed 64 bits, big-endian. */
-export function readI64BE(buf: Uint8Array, at: number): bigint {
-  return (BigInt(readI32BE(buf, at)) << 32n) | BigInt(readU32BE(buf, at + 4));
-}
-
-/** Signed 64 bits, little-endian, as a Number: exact up to 2^53, rounded beyond. */
-export function readI64LENumber(buf: Uint8Array, at: number): number {
-  return readI32LE(buf, at + 4) * 0x100000000 + readU32LE(buf, at);
-}
-
-/** Unsigned 64 bits, big-endian, as a Number: exact up to 2^53, rounded beyond. */
-export function readU64BENumber(buf: Uint8Array, at: number): number {
-  return readU32BE(buf, at) * 0x100000000 + readU32BE(buf, at + 4);
-}
-
 /** An IEEE double, little-endian. */
 export function readF64LE(buf: Uint8Array, at: number): number {
   for (let i = 0; i < 8; i++) floatBytes[i] = buf[at + i];
-  return float[0];
-}
-
-/** An IEEE double, big-endian. */
-export function readF64BE(buf: Uint8Array, at: number): number {
-  for (let i = 0; i < 8; i++) floatBytes[7 - i] = buf[at + i];
   return float[0];
 }
 
@@ -114,40 +83,14 @@ export function writeU32BE(buf: Uint8Array, at: number, n: number): void {
   buf[at + 3] = n;
 }
 
-/** The low 64 bits of `n` (signed or not), little-endian. */
-export function writeU64LE(buf: Uint8Array, at: number, n: bigint): void {
-  writeU32LE(buf, at, Number(BigInt.asUintN(32, n)));
-  writeU32LE(buf, at + 4, Number(BigInt.asUintN(32, n >> 32n)));
-}
-
 /** The low 64 bits of `n` (signed or not), big-endian. */
 export function writeU64BE(buf: Uint8Array, at: number, n: bigint): void {
   writeU32BE(buf, at, Number(BigInt.asUintN(32, n >> 32n)));
   writeU32BE(buf, at + 4, Number(BigInt.asUintN(32, n)));
 }
 
-/** A safe integer (negative ones in two's complement) as 64 bits, little-endian. */
-export function writeI64LENumber(buf: Uint8Array, at: number, n: number): void {
-  const high = Math.floor(n / 0x100000000);
-  writeU32LE(buf, at, n - high * 0x100000000);
-  writeU32LE(buf, at + 4, high);
-}
-
-/** A safe non-negative integer as 64 bits, big-endian. */
-export function writeU64BENumber(buf: Uint8Array, at: number, n: number): void {
-  const high = Math.floor(n / 0x100000000);
-  writeU32BE(buf, at, high);
-  writeU32BE(buf, at + 4, n - high * 0x100000000);
-}
-
 /** An IEEE double, little-endian. */
 export function writeF64LE(buf: Uint8Array, at: number, n: number): void {
   float[0] = n;
   for (let i = 0; i < 8; i++) buf[at + i] = floatBytes[i];
-}
-
-/** An IEEE double, big-endian. */
-export function writeF64BE(buf: Uint8Array, at: number, n: number): void {
-  float[0] = n;
-  for (let i = 0; i < 8; i++) buf[at + i] = floatBytes[7 - i];
 }

@@ -78,11 +78,6 @@ export function parseLongDouble(buf: Uint8Array, off: number, len: number): Long
   return value.special !== 0 || value.mantissa === 0n ? null : value;
 }
 
-/** An integer of at most 64 bits, exactly. */
-export function longDoubleFromInt(n: number | bigint): LongDouble {
-  return { mantissa: BigInt(n), exponent: 0, special: 0 };
-}
-
 /** The sum, rounded to 64 bits; ±Infinity on overflow, NaN for the sum of opposite infinities. */
 export function addLongDouble(a: LongDouble, b: LongDouble): LongDouble {
   if (a.special !== 0 || b.special !== 0) {

@@ -8,7 +8,7 @@
  * How a type's elements are walked is a line in `ELEMENTS`.
  */
 
-import { fromLatin1 } from "../bytes/ascii.ts";
+import { formatDouble, fromLatin1 } from "../bytes/ascii.ts";
 import { writeU32BE } from "../bytes/binary.ts";
 import { sha1 } from "../bytes/sha1.ts";
 import type { Database } from "../store/database.ts";
@@ -118,7 +118,7 @@ const ELEMENTS: Readonly<Record<number, Walk>> = {
       zset.member.asText();
       pair.clear();
       pair.mix(zset.member.buf, zset.member.off, zset.member.len);
-      pair.mixText(seventeenDigits(zset.score));
+      pair.mixText(formatDouble(zset.score));
       into.addDigest(pair);
     }
   },
@@ -152,31 +152,4 @@ export function digestAll(keyspace: Keyspace): string {
     }
   }
   return total.hex();
-}
-
-/** A double as C's %.17g prints it. */
-export function seventeenDigits(n: number): string {
-  if (!Number.isFinite(n)) return Number.isNaN(n) ? "nan" : n < 0 ? "-inf" : "inf";
-  if (n === 0) return Object.is(n, -0) ? "-0" : "0";
-  const sign = n < 0 ? "-" : "";
-  const [mantissa, exponent] = halfToEven(Math.abs(n)).split("e");
-  const digits = mantissa.replace(".", "");
-  const power = Number(exponent);
-  const withoutZeros = (text: string) => text.replace(/\.?0+$/, "");
-  if (power < -4 || power >= 17) {
-    const digits = mantissa.includes(".") ? withoutZeros(mantissa) : mantissa;
-    return `${sign}${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
-  }
-  if (power < 0) return `${sign}0.${"0".repeat(-power - 1)}${withoutZeros(digits)}`;
-  const whole = digits.slice(0, power + 1);
-  return sign + (power === 16 ? whole : withoutZeros(`${whole}.${digits.slice(power + 1)}`));
-}
-
-/** 17 digits of a positive number and its exponent. Exactly between two, C takes the even digit and JavaScript the larger one. */
-function halfToEven(n: number): string {
-  const rounded = n.toExponential(16);
-  const longer = n.toExponential(60);
-  const [mantissa, exponent] = longer.split("e");
-  const isTie = /^50+$/.test(mantissa.slice(18)) && Number(mantissa[17]) % 2 === 0;
-  return isTie ? `${mantissa.slice(0, 18)}e${exponent}` : rounded;
 }

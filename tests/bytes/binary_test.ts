@@ -17,14 +17,8 @@ test("reads are DataView's", () => {
     assertEquals(binary.readI32BE(buf, at), view.getInt32(at));
     assertEquals(binary.readU32LE(buf, at), view.getUint32(at, true));
     assertEquals(binary.readU32BE(buf, at), view.getUint32(at));
-    assertEquals(binary.readU64LE(buf, at), view.getBigUint64(at, true));
     assertEquals(binary.readU64BE(buf, at), view.getBigUint64(at));
-    assertEquals(binary.readI64LE(buf, at), view.getBigInt64(at, true));
-    assertEquals(binary.readI64BE(buf, at), view.getBigInt64(at));
-    assertEquals(binary.readI64LENumber(buf, at), Number(view.getBigInt64(at, true)));
-    assertEquals(binary.readU64BENumber(buf, at), Number(view.getBigUint64(at)));
     assertEquals(binary.readF64LE(buf, at), view.getFloat64(at, true));
-    assertEquals(binary.readF64BE(buf, at), view.getFloat64(at));
   }
 });
 
@@ -34,8 +28,7 @@ test("writes are DataView's and touch nothing else", () => {
     const at = 1 + random.below(8);
     const signed = random.u32() | 0;
     const wide = BigInt.asIntN(64, (BigInt(random.u32()) << 32n) | BigInt(random.u32()));
-    const safe = Number(BigInt.asIntN(54, wide));
-    const float = safe / 3;
+    const float = Number(wide) / 3;
     const write = (
       ours: (buf: Uint8Array) => void,
       theirs: (view: DataView) => void,
@@ -49,12 +42,7 @@ test("writes are DataView's and touch nothing else", () => {
     write((buf) => binary.writeU16BE(buf, at, signed), (view) => view.setUint16(at, signed));
     write((buf) => binary.writeU32LE(buf, at, signed), (view) => view.setInt32(at, signed, true));
     write((buf) => binary.writeU32BE(buf, at, signed >>> 0), (view) => view.setInt32(at, signed));
-    write((buf) => binary.writeU64LE(buf, at, wide), (view) => view.setBigInt64(at, wide, true));
     write((buf) => binary.writeU64BE(buf, at, wide), (view) => view.setBigInt64(at, wide));
-    write((buf) => binary.writeI64LENumber(buf, at, safe), (view) => view.setBigInt64(at, BigInt(safe), true));
-    const magnitude = Math.abs(safe);
-    write((buf) => binary.writeU64BENumber(buf, at, magnitude), (view) => view.setBigUint64(at, BigInt(magnitude)));
     write((buf) => binary.writeF64LE(buf, at, float), (view) => view.setFloat64(at, float, true));
-    write((buf) => binary.writeF64BE(buf, at, float), (view) => view.setFloat64(at, float));
   }
 });
