@@ -20,8 +20,9 @@ import type { SnapshotSink } from "./snapshot.ts";
 import { LooseValue, RdbType } from "./value_codec.ts";
 import { isValueType, readValue } from "./values.ts";
 
-/** Bytes under way to the disk before the snapshot waits. */
-const FULL = 4 * 1024 * 1024;
+/** Bytes of one write, and writes under way before the snapshot waits. The buffers are used again and again. */
+const CHUNK = 256 * 1024;
+const FULL = 8;
 /** With rdb-save-incremental-fsync, the file is synced each time so much was written, so that the last sync is short. */
 const SYNC_EVERY = 4 * 1024 * 1024;
 
@@ -32,8 +33,11 @@ export class RdbFileSink implements SnapshotSink {
   /** Called when there is room again. */
   onRoom: () => void = () => {};
   size = 0;
+  /** What is gathered in `#chunk[0, #filled)`, full chunks that wait to be written, and chunks that have been. */
+  #chunk: Uint8Array;
+  #filled = 0;
   #queue: Uint8Array[] = [];
-  #underWay = 0;
+  #spare: Uint8Array[] = [];
   #unsynced = 0;
   #writing = false;
   #whenIdle: (() => void) | null = null;
@@ -43,10 +47,11 @@ export class RdbFileSink implements SnapshotSink {
   /** Throws a PlatformError when the file cannot be made. */
   constructor(readonly engine: Engine, readonly path: string, readonly synchronous: boolean) {
     this.#file = engine.platform.files.open(path, "w", 0o644);
+    this.#chunk = new Uint8Array(synchronous ? 0 : CHUNK);
   }
 
   get isFull(): boolean {
-    return this.#underWay > FULL;
+    return this.#queue.length > FULL;
   }
 
   write(buf: Uint8Array, length: number): void {
@@ -60,30 +65,28 @@ export class RdbFileSink implements SnapshotSink {
       }
       return;
     }
-    this.#queue.push(buf.slice(0, length));
-    this.#underWay += length;
-    if (!this.#writing) void this.#pump();
+    for (let at = 0; at < length;) {
+      const count = Math.min(length - at, CHUNK - this.#filled);
+      this.#chunk.set(at === 0 && count === buf.length ? buf : buf.subarray(at, at + count), this.#filled);
+      this.#filled += count;
+      at += count;
+      if (this.#filled < CHUNK) break;
+      this.#queue.push(this.#chunk);
+      this.#chunk = this.#spare.pop() ?? new Uint8Array(CHUNK);
+      this.#filled = 0;
+    }
+    if (!this.#writing && this.#queue.length > 0) void this.#pump();
   }
 
   async #pump(): Promise<void> {
     this.#writing = true;
     while (this.#queue.length > 0) {
-      const chunk = this.#queue.shift()!;
-      try {
-        if (this.failure === null) {
-          await this.#file.writeAsync(chunk);
-          this.#unsynced += chunk.length;
-          if (this.#unsynced >= SYNC_EVERY && this.engine.config.values.rdbSaveIncrementalFsync) {
-            this.#unsynced = 0;
-            await this.#file.dataSyncAsync();
-          }
-        }
-      } catch (error) {
-        this.failure = error as PlatformError;
-      }
+      const chunk = this.#queue[0];
+      await this.#put(chunk, CHUNK);
       if (this.#discarded) break;
       const wasFull = this.isFull;
-      this.#underWay -= chunk.length;
+      this.#queue.shift();
+      this.#spare.push(chunk);
       if (wasFull && !this.isFull) this.onRoom();
     }
     this.#writing = false;
@@ -91,11 +94,24 @@ export class RdbFileSink implements SnapshotSink {
     this.#whenIdle?.();
   }
 
+  async #put(chunk: Uint8Array, length: number): Promise<void> {
+    if (this.failure !== null) return;
+    try {
+      await this.#file.writeAsync(chunk, 0, length);
+      this.#unsynced += length;
+      if (this.#unsynced >= SYNC_EVERY && this.engine.config.values.rdbSaveIncrementalFsync) {
+        this.#unsynced = 0;
+        await this.#file.dataSyncAsync();
+      }
+    } catch (error) {
+      this.failure = error as PlatformError;
+    }
+  }
+
   /** The file is not wanted any more: removes it, whatever is still under way. */
   discard(): void {
     this.#discarded = true;
     this.#queue = [];
-    this.#underWay = 0;
     this.remove();
     if (!this.#writing) this.#file.close();
   }
@@ -105,6 +121,7 @@ export class RdbFileSink implements SnapshotSink {
     if (this.#writing) await new Promise<void>((resolve) => this.#whenIdle = resolve);
     if (this.#discarded) return;
     this.#writing = true;
+    await this.#put(this.#chunk, this.#filled);
     try {
       if (this.failure === null) await this.#file.dataSyncAsync();
     } catch (error) {

@@ -20,6 +20,9 @@ import { RdbWriter } from "./rdb_writer.ts";
 
 /** Milliseconds of walking before clients are served again. */
 const SLICE = 1;
+/** The same while there are clients to be served, and what they get for themselves in between. */
+const BUSY_SLICE = 0.5;
+const BUSY_PAUSE = 1;
 const GENERATION = 1 << 31;
 /** Buckets, at most, between two looks at the clock. */
 const STRIDE = 16;
@@ -113,6 +116,8 @@ export class Snapshot implements Barrier {
   /** Given up: see `abandon`. */
   abandoned = false;
   #scheduled = false;
+  /** Commands that the server had served when the last slice was planned. */
+  #served = 0;
   readonly #dawdling: Dawdling;
 
   /**
@@ -150,16 +155,21 @@ export class Snapshot implements Barrier {
   go(): void {
     if (this.#scheduled || !this.#running) return;
     this.#scheduled = true;
-    const { clock } = this.engine.platform;
+    const { platform: { clock }, stats } = this.engine;
+    const busy = stats.commands !== this.#served;
+    this.#served = stats.commands;
     const slice = () => {
       this.#scheduled = false;
       if (!this.#running || this.#isBlocked) return;
-      if (this.#walk(clock.monotonic() + this.slice)) this.go();
+      if (this.#walk(clock.monotonic() + (busy ? Math.min(this.slice, BUSY_SLICE) : this.slice))) this.go();
     };
-    const { due } = this.#dawdling;
-    if (due < SLICE || this.abandoned) return clock.soon(slice);
-    this.#dawdling.due = 0;
-    clock.after(due, slice);
+    let pause = busy ? BUSY_PAUSE : 0;
+    if (this.#dawdling.due >= SLICE && !this.abandoned) {
+      pause = this.#dawdling.due;
+      this.#dawdling.due = 0;
+    }
+    if (pause > 0) clock.after(pause, slice);
+    else clock.soon(slice);
   }
 
   get #isBlocked(): boolean {
