@@ -29,7 +29,7 @@ const NO_BYTES = new Uint8Array(0);
 /** Widest field and largest argument for which sums of numbers are exact. */
 const WIDEST_NUMBER = 48, LARGEST_NUMBER = 2 ** 52;
 
-export const bitfield = command({
+const bitfield = command({
   name: "bitfield",
   arity: -2,
   flags: "write denyoom quick",
@@ -45,7 +45,7 @@ export const bitfield = command({
   run: (c) => runFields(c, false),
 });
 
-export const bitfieldRo = command({
+const bitfieldRo = command({
   name: "bitfield_ro",
   arity: -2,
   flags: "readonly fast",

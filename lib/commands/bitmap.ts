@@ -29,7 +29,7 @@ const OPERATIONS: readonly (readonly [Uint8Array, BitOperation])[] = [
 ];
 const NO_BYTES = new Uint8Array(0);
 
-export const getbit = command({
+const getbit = command({
   name: "getbit",
   arity: 3,
   flags: "readonly fast",
@@ -52,7 +52,7 @@ export const getbit = command({
   },
 });
 
-export const setbit = command({
+const setbit = command({
   name: "setbit",
   arity: 4,
   flags: "write denyoom quick",
@@ -128,7 +128,7 @@ export function writableBits(c: Client, ref: number, length: number): number {
   return ref;
 }
 
-export const bitcount = command({
+const bitcount = command({
   name: "bitcount",
   arity: -2,
   flags: "readonly",
@@ -169,7 +169,7 @@ export const bitcount = command({
   },
 });
 
-export const bitpos = command({
+const bitpos = command({
   name: "bitpos",
   arity: -3,
   flags: "readonly",
@@ -218,7 +218,7 @@ export const bitpos = command({
   },
 });
 
-export const bitop = command({
+const bitop = command({
   name: "bitop",
   arity: -4,
   flags: "write denyoom",

@@ -93,7 +93,7 @@ const HELP = [
   "    Protect current client connection from eviction.",
 ];
 
-export const client = container({
+const client = container({
   name: "client",
   arity: -2,
   since: "2.4.0",

@@ -282,7 +282,7 @@ const HELP = [
   "    Return the keys and the access flags from a full Redis command.",
 ];
 
-export const commandCommand = command({
+const commandCommand = command({
   name: "command",
   arity: -1,
   flags: "loading stale",

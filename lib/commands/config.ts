@@ -59,7 +59,7 @@ function rewrite(c: Client): void {
   else c.reply.error(errorReply(`ERR ${problem}`));
 }
 
-export const config = container({
+const config = container({
   name: "config",
   arity: -2,
   since: "2.0.0",

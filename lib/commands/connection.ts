@@ -70,7 +70,7 @@ function isPassword(c: Client, i: number, wanted: string): boolean {
   return difference === 0;
 }
 
-export const auth = command({
+const auth = command({
   name: "auth",
   arity: -2,
   flags: "noscript loading stale fast no_auth allow_busy",
@@ -98,7 +98,7 @@ export function setName(c: Client, i: number): boolean {
   return true;
 }
 
-export const hello = command({
+const hello = command({
   name: "hello",
   arity: -1,
   flags: "noscript loading stale fast no_auth allow_busy",
@@ -156,7 +156,7 @@ function badOption(option: string): ErrorReply {
 
 // ---- The rest ------------------------------------------------------------------------------------------------------------------
 
-export const ping = command({
+const ping = command({
   name: "ping",
   arity: -1,
   flags: "fast subscribed disk_check",
@@ -181,7 +181,7 @@ export const ping = command({
   },
 });
 
-export const echo = command({
+const echo = command({
   name: "echo",
   arity: 2,
   flags: "loading stale fast",
@@ -196,7 +196,7 @@ export const echo = command({
   },
 });
 
-export const select = command({
+const select = command({
   name: "select",
   arity: 2,
   flags: "loading stale fast",
@@ -219,7 +219,7 @@ export const select = command({
   },
 });
 
-export const quit = command({
+const quit = command({
   name: "quit",
   arity: -1,
   flags: "allow_busy noscript loading stale fast no_auth subscribed unqueued",
@@ -234,7 +234,7 @@ export const quit = command({
   },
 });
 
-export const reset = command({
+const reset = command({
   name: "reset",
   arity: 1,
   flags: "noscript loading stale fast no_auth allow_busy subscribed unqueued",

@@ -26,7 +26,7 @@ const INCRBYFLOAT = keyEvent(EventClass.STRING, "incrbyfloat");
 
 const DECREMENT_OVERFLOW = errorReply("ERR decrement would overflow");
 
-export const incr = command({
+const incr = command({
   name: "incr",
   arity: 2,
   flags: "write denyoom fast",
@@ -40,7 +40,7 @@ export const incr = command({
   run: (c) => increment(c, 1),
 });
 
-export const decr = command({
+const decr = command({
   name: "decr",
   arity: 2,
   flags: "write denyoom fast",
@@ -54,7 +54,7 @@ export const decr = command({
   run: (c) => increment(c, -1),
 });
 
-export const incrby = command({
+const incrby = command({
   name: "incrby",
   arity: 3,
   flags: "write denyoom fast",
@@ -72,7 +72,7 @@ export const incrby = command({
   },
 });
 
-export const decrby = command({
+const decrby = command({
   name: "decrby",
   arity: 3,
   flags: "write denyoom fast",
@@ -133,7 +133,7 @@ function counterOf(c: Client, ref: number, length: number): number {
   return ref;
 }
 
-export const incrbyfloat = command({
+const incrbyfloat = command({
   name: "incrbyfloat",
   arity: 3,
   flags: "write denyoom fast",

@@ -518,7 +518,7 @@ function protocol(c: Client): void {
   }
 }
 
-export const debug = command({
+const debug = command({
   name: "debug",
   arity: -2,
   flags: "admin noscript loading stale protected",

@@ -27,7 +27,7 @@ const BAD_FORMAT = errorReply("ERR Bad data format");
 /** LRU clocks count seconds in 24 bits. */
 const LRU_CLOCKS = 1 << 24;
 
-export const dump = command({
+const dump = command({
   name: "dump",
   arity: 2,
   flags: "readonly",
@@ -48,7 +48,7 @@ export const dump = command({
   },
 });
 
-export const restore = command({
+const restore = command({
   name: "restore",
   arity: -4,
   flags: "write denyoom",

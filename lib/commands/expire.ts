@@ -32,7 +32,7 @@ const INVALID_IN_PEXPIRE = invalidExpire("pexpire");
 const INVALID_IN_EXPIREAT = invalidExpire("expireat");
 const INVALID_IN_PEXPIREAT = invalidExpire("pexpireat");
 
-export const expire = command({
+const expire = command({
   name: "expire",
   arity: -3,
   flags: "write fast",
@@ -49,7 +49,7 @@ export const expire = command({
   },
 });
 
-export const pexpire = command({
+const pexpire = command({
   name: "pexpire",
   arity: -3,
   flags: "write fast",
@@ -66,7 +66,7 @@ export const pexpire = command({
   },
 });
 
-export const expireat = command({
+const expireat = command({
   name: "expireat",
   arity: -3,
   flags: "write fast",
@@ -83,7 +83,7 @@ export const expireat = command({
   },
 });
 
-export const pexpireat = command({
+const pexpireat = command({
   name: "pexpireat",
   arity: -3,
   flags: "write fast",
@@ -185,7 +185,7 @@ function propagateAbsolute(c: Client, deadline: number | bigint): void {
   c.engine.propagation.rewrite(...parts);
 }
 
-export const ttl = command({
+const ttl = command({
   name: "ttl",
   arity: 2,
   flags: "readonly fast",
@@ -203,7 +203,7 @@ export const ttl = command({
   },
 });
 
-export const pttl = command({
+const pttl = command({
   name: "pttl",
   arity: 2,
   flags: "readonly fast",
@@ -221,7 +221,7 @@ export const pttl = command({
   },
 });
 
-export const expiretime = command({
+const expiretime = command({
   name: "expiretime",
   arity: 2,
   flags: "readonly fast",
@@ -237,7 +237,7 @@ export const expiretime = command({
   },
 });
 
-export const pexpiretime = command({
+const pexpiretime = command({
   name: "pexpiretime",
   arity: 2,
   flags: "readonly fast",
@@ -268,7 +268,7 @@ function replyRemaining(c: Client, unit: number, since: number): void {
   reply.int(unit === 1 ? remaining : Math.floor((remaining + 500) / unit));
 }
 
-export const persist = command({
+const persist = command({
   name: "persist",
   arity: 2,
   flags: "write fast",

@@ -53,7 +53,7 @@ function failOver(c: Client): void {
   reply.ok();
 }
 
-export const failover = command({
+const failover = command({
   name: "failover",
   arity: -1,
   flags: "admin noscript stale",

@@ -71,7 +71,7 @@ const cover = new Cover();
 /** Scores of the GEOADD that is being run. */
 let scores = new Float64Array(64);
 
-export const geoadd = command({
+const geoadd = command({
   name: "geoadd",
   arity: -5,
   flags: "write denyoom",
@@ -86,7 +86,7 @@ export const geoadd = command({
   run: addPositions,
 });
 
-export const geodist = command({
+const geodist = command({
   name: "geodist",
   arity: -4,
   flags: "readonly",
@@ -100,7 +100,7 @@ export const geodist = command({
   run: replyDistance,
 });
 
-export const geohash = command({
+const geohash = command({
   name: "geohash",
   arity: -2,
   flags: "readonly",
@@ -116,7 +116,7 @@ export const geohash = command({
   },
 });
 
-export const geopos = command({
+const geopos = command({
   name: "geopos",
   arity: -2,
   flags: "readonly",
@@ -132,7 +132,7 @@ export const geopos = command({
   },
 });
 
-export const georadius = command({
+const georadius = command({
   name: "georadius",
   arity: -6,
   flags: "write denyoom",
@@ -152,7 +152,7 @@ export const georadius = command({
   run: (c) => search(c, Search.COORDINATES, 1, true),
 });
 
-export const georadiusRo = command({
+const georadiusRo = command({
   name: "georadius_ro",
   arity: -6,
   flags: "readonly",
@@ -171,7 +171,7 @@ export const georadiusRo = command({
   run: (c) => search(c, Search.COORDINATES, 1, false),
 });
 
-export const georadiusbymember = command({
+const georadiusbymember = command({
   name: "georadiusbymember",
   arity: -5,
   flags: "write denyoom",
@@ -191,7 +191,7 @@ export const georadiusbymember = command({
   run: (c) => search(c, Search.MEMBER, 1, true),
 });
 
-export const georadiusbymemberRo = command({
+const georadiusbymemberRo = command({
   name: "georadiusbymember_ro",
   arity: -5,
   flags: "readonly",
@@ -209,7 +209,7 @@ export const georadiusbymemberRo = command({
   run: (c) => search(c, Search.MEMBER, 1, false),
 });
 
-export const geosearch = command({
+const geosearch = command({
   name: "geosearch",
   arity: -7,
   flags: "readonly",
@@ -226,7 +226,7 @@ export const geosearch = command({
   run: (c) => search(c, Search.SEARCH, 1, false),
 });
 
-export const geosearchstore = command({
+const geosearchstore = command({
   name: "geosearchstore",
   arity: -8,
   flags: "write denyoom",

@@ -40,7 +40,7 @@ const hash = new HashView();
 const sum = new Int64();
 const digits = new Uint8Array(MAX_INT64_TEXT);
 
-export const hdel = command({
+const hdel = command({
   name: "hdel",
   arity: -3,
   flags: "write fast",
@@ -66,7 +66,7 @@ export const hdel = command({
   },
 });
 
-export const hexists = command({
+const hexists = command({
   name: "hexists",
   arity: 3,
   flags: "readonly fast",
@@ -85,7 +85,7 @@ export const hexists = command({
   },
 });
 
-export const hget = command({
+const hget = command({
   name: "hget",
   arity: 3,
   flags: "readonly fast",
@@ -105,7 +105,7 @@ export const hget = command({
   },
 });
 
-export const hgetall = command({
+const hgetall = command({
   name: "hgetall",
   arity: 2,
   flags: "readonly",
@@ -127,7 +127,7 @@ export const hgetall = command({
   },
 });
 
-export const hincrby = command({
+const hincrby = command({
   name: "hincrby",
   arity: 4,
   flags: "write denyoom fast",
@@ -165,7 +165,7 @@ export const hincrby = command({
   },
 });
 
-export const hincrbyfloat = command({
+const hincrbyfloat = command({
   name: "hincrbyfloat",
   arity: 4,
   flags: "write denyoom fast",
@@ -204,7 +204,7 @@ export const hincrbyfloat = command({
   },
 });
 
-export const hkeys = command({
+const hkeys = command({
   name: "hkeys",
   arity: 2,
   flags: "readonly",
@@ -226,7 +226,7 @@ export const hkeys = command({
   },
 });
 
-export const hlen = command({
+const hlen = command({
   name: "hlen",
   arity: 2,
   flags: "readonly fast",
@@ -244,7 +244,7 @@ export const hlen = command({
   },
 });
 
-export const hmget = command({
+const hmget = command({
   name: "hmget",
   arity: -3,
   flags: "readonly fast",
@@ -268,7 +268,7 @@ export const hmget = command({
   },
 });
 
-export const hmset = command({
+const hmset = command({
   name: "hmset",
   arity: -4,
   flags: "write denyoom fast",
@@ -289,7 +289,7 @@ export const hmset = command({
   },
 });
 
-export const hrandfield = command({
+const hrandfield = command({
   name: "hrandfield",
   arity: -2,
   flags: "readonly",
@@ -321,7 +321,7 @@ export const hrandfield = command({
   },
 });
 
-export const hscan = command({
+const hscan = command({
   name: "hscan",
   arity: -3,
   flags: "readonly",
@@ -337,7 +337,7 @@ export const hscan = command({
   run: (c) => scanCollection(c, hash, hash.field, 2, replyPair),
 });
 
-export const hset = command({
+const hset = command({
   name: "hset",
   arity: -4,
   flags: "write denyoom fast",
@@ -359,7 +359,7 @@ export const hset = command({
   },
 });
 
-export const hsetnx = command({
+const hsetnx = command({
   name: "hsetnx",
   arity: 4,
   flags: "write denyoom fast",
@@ -383,7 +383,7 @@ export const hsetnx = command({
   },
 });
 
-export const hstrlen = command({
+const hstrlen = command({
   name: "hstrlen",
   arity: 3,
   flags: "readonly fast",
@@ -404,7 +404,7 @@ export const hstrlen = command({
   },
 });
 
-export const hvals = command({
+const hvals = command({
   name: "hvals",
   arity: 2,
   flags: "readonly",

@@ -47,7 +47,7 @@ function create(c: Client): void {
   blob.bind(c.db, ref);
 }
 
-export const pfadd = command({
+const pfadd = command({
   name: "pfadd",
   arity: -2,
   flags: "write denyoom fast",
@@ -84,7 +84,7 @@ export const pfadd = command({
   },
 });
 
-export const pfcount = command({
+const pfcount = command({
   name: "pfcount",
   arity: -2,
   flags: "readonly may_replicate",
@@ -139,7 +139,7 @@ function mergeKeys(c: Client): number {
   return anyDense;
 }
 
-export const pfmerge = command({
+const pfmerge = command({
   name: "pfmerge",
   arity: -2,
   flags: "write denyoom",
@@ -171,7 +171,7 @@ export const pfmerge = command({
   },
 });
 
-export const pfdebug = command({
+const pfdebug = command({
   name: "pfdebug",
   arity: 3,
   flags: "write denyoom admin",
@@ -214,7 +214,7 @@ function makeDense(c: Client): boolean {
   return true;
 }
 
-export const pfselftest = command({
+const pfselftest = command({
   name: "pfselftest",
   arity: 1,
   flags: "admin",

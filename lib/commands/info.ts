@@ -50,7 +50,7 @@ function lolwut(c: Client): void {
   reply.verbatim(`${picture}\nA town that nobody has seen before. Redis ver. ${REDIS_VERSION}\n`);
 }
 
-export const info = command({
+const info = command({
   name: "info",
   arity: -1,
   flags: "loading stale",
@@ -65,7 +65,7 @@ export const info = command({
   run: replyInfo,
 });
 
-export const lolwutCommand = command({
+const lolwutCommand = command({
   name: "lolwut",
   arity: -1,
   flags: "readonly fast",

@@ -25,7 +25,7 @@ const COPY_TO = keyEvent(EventClass.GENERIC, "copy_to");
 const MOVE_IN_CLUSTER = errorReply("ERR MOVE is not allowed in cluster mode");
 const COPY_IN_CLUSTER = errorReply("ERR Copying to another database is not allowed in cluster mode");
 
-export const del = command({
+const del = command({
   name: "del",
   arity: -2,
   flags: "write",
@@ -41,7 +41,7 @@ export const del = command({
   run: deleteKeys,
 });
 
-export const unlink = command({
+const unlink = command({
   name: "unlink",
   arity: -2,
   flags: "write fast",
@@ -69,7 +69,7 @@ function deleteKeys(c: Client): void {
   c.reply.int(deleted);
 }
 
-export const exists = command({
+const exists = command({
   name: "exists",
   arity: -2,
   flags: "readonly fast",
@@ -90,7 +90,7 @@ export const exists = command({
   },
 });
 
-export const touch = command({
+const touch = command({
   name: "touch",
   arity: -2,
   flags: "readonly fast",
@@ -110,7 +110,7 @@ export const touch = command({
   },
 });
 
-export const type = command({
+const type = command({
   name: "type",
   arity: 2,
   flags: "readonly fast",
@@ -127,7 +127,7 @@ export const type = command({
   },
 });
 
-export const keys = command({
+const keys = command({
   name: "keys",
   arity: 2,
   flags: "readonly",
@@ -166,7 +166,7 @@ function listKeys(c: Client): void {
   reply.endArray(header, found);
 }
 
-export const randomkey = command({
+const randomkey = command({
   name: "randomkey",
   arity: 1,
   flags: "readonly touches_arbitrary_keys",
@@ -184,7 +184,7 @@ export const randomkey = command({
   },
 });
 
-export const rename = command({
+const rename = command({
   name: "rename",
   arity: 3,
   flags: "write",
@@ -200,7 +200,7 @@ export const rename = command({
   },
 });
 
-export const renamenx = command({
+const renamenx = command({
   name: "renamenx",
   arity: 3,
   flags: "write fast",
@@ -241,7 +241,7 @@ function renameKey(c: Client, onlyToNew: boolean): boolean {
   return true;
 }
 
-export const move = command({
+const move = command({
   name: "move",
   arity: 3,
   flags: "write fast",
@@ -280,7 +280,7 @@ function databaseArgument(c: Client, i: number): Database | null {
   return null;
 }
 
-export const copy = command({
+const copy = command({
   name: "copy",
   arity: -3,
   flags: "write denyoom",

@@ -100,7 +100,7 @@ function histogram(c: Client): void {
 
 const perNode = "nondeterministic_output request_policy:all_nodes response_policy:special";
 
-export const latency = container({
+const latency = container({
   name: "latency",
   arity: -2,
   since: "2.8.13",

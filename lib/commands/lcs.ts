@@ -20,7 +20,7 @@ const IDX = lower("idx"), LEN = lower("len"), MINMATCHLEN = lower("minmatchlen")
 /** Bytes of a cell of Redis's table. */
 const CELL = 4;
 
-export const lcs = command({
+const lcs = command({
   name: "lcs",
   arity: -3,
   flags: "readonly",

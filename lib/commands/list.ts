@@ -73,7 +73,7 @@ let carried = new Uint8Array(256);
 /** A buffer that one huge element has grown beyond this is not kept. */
 const KEEP_CARRIED = 1024 * 1024;
 
-export const lindex = command({
+const lindex = command({
   name: "lindex",
   arity: 3,
   flags: "readonly",
@@ -99,7 +99,7 @@ export const lindex = command({
   },
 });
 
-export const linsert = command({
+const linsert = command({
   name: "linsert",
   arity: 5,
   flags: "write denyoom",
@@ -131,7 +131,7 @@ export const linsert = command({
   },
 });
 
-export const llen = command({
+const llen = command({
   name: "llen",
   arity: 2,
   flags: "readonly fast",
@@ -149,7 +149,7 @@ export const llen = command({
   },
 });
 
-export const lmove = command({
+const lmove = command({
   name: "lmove",
   arity: 5,
   flags: "write denyoom",
@@ -167,7 +167,7 @@ export const lmove = command({
   },
 });
 
-export const lmpop = command({
+const lmpop = command({
   name: "lmpop",
   arity: -4,
   flags: "write",
@@ -186,7 +186,7 @@ export const lmpop = command({
   },
 });
 
-export const lpop = command({
+const lpop = command({
   name: "lpop",
   arity: -2,
   flags: "write fast",
@@ -201,7 +201,7 @@ export const lpop = command({
   run: (c) => pop(c, HEAD),
 });
 
-export const lpos = command({
+const lpos = command({
   name: "lpos",
   arity: -3,
   flags: "readonly",
@@ -216,7 +216,7 @@ export const lpos = command({
   run: findPositions,
 });
 
-export const lpush = command({
+const lpush = command({
   name: "lpush",
   arity: -3,
   flags: "write denyoom fast",
@@ -232,7 +232,7 @@ export const lpush = command({
   run: (c) => push(c, HEAD, false),
 });
 
-export const lpushx = command({
+const lpushx = command({
   name: "lpushx",
   arity: -3,
   flags: "write denyoom fast",
@@ -248,7 +248,7 @@ export const lpushx = command({
   run: (c) => push(c, HEAD, true),
 });
 
-export const lrange = command({
+const lrange = command({
   name: "lrange",
   arity: 4,
   flags: "readonly",
@@ -276,7 +276,7 @@ export const lrange = command({
   },
 });
 
-export const lrem = command({
+const lrem = command({
   name: "lrem",
   arity: 4,
   flags: "write",
@@ -310,7 +310,7 @@ export const lrem = command({
   },
 });
 
-export const lset = command({
+const lset = command({
   name: "lset",
   arity: 4,
   flags: "write denyoom",
@@ -338,7 +338,7 @@ export const lset = command({
   },
 });
 
-export const ltrim = command({
+const ltrim = command({
   name: "ltrim",
   arity: 4,
   flags: "write",
@@ -370,7 +370,7 @@ export const ltrim = command({
   },
 });
 
-export const rpop = command({
+const rpop = command({
   name: "rpop",
   arity: -2,
   flags: "write fast",
@@ -385,7 +385,7 @@ export const rpop = command({
   run: (c) => pop(c, TAIL),
 });
 
-export const rpoplpush = command({
+const rpoplpush = command({
   name: "rpoplpush",
   arity: 3,
   flags: "write denyoom",
@@ -401,7 +401,7 @@ export const rpoplpush = command({
   run: (c) => moveElement(c, TAIL, HEAD),
 });
 
-export const rpush = command({
+const rpush = command({
   name: "rpush",
   arity: -3,
   flags: "write denyoom fast",
@@ -417,7 +417,7 @@ export const rpush = command({
   run: (c) => push(c, TAIL, false),
 });
 
-export const rpushx = command({
+const rpushx = command({
   name: "rpushx",
   arity: -3,
   flags: "write denyoom fast",
@@ -439,7 +439,7 @@ function open(c: Client, ref: number): ListView {
 }
 
 /** Gives a view the settings by which lists grow. */
-export function configure(c: Client, view: ListView): void {
+function configure(c: Client, view: ListView): void {
   view.limits = c.engine.config.values;
   view.packedThreshold = c.engine.debug.packedThreshold;
 }

@@ -22,7 +22,7 @@ import {
 } from "./list.ts";
 import { findKeyOrWait, parseMultiPop, parseTimeout, replyNullArray } from "./multi_pop.ts";
 
-export const blmove = command({
+const blmove = command({
   name: "blmove",
   arity: 6,
   flags: "write denyoom noscript blocking",
@@ -41,7 +41,7 @@ export const blmove = command({
   },
 });
 
-export const blmpop = command({
+const blmpop = command({
   name: "blmpop",
   arity: -5,
   flags: "write blocking",
@@ -61,7 +61,7 @@ export const blmpop = command({
   },
 });
 
-export const blpop = command({
+const blpop = command({
   name: "blpop",
   arity: -3,
   flags: "write noscript blocking",
@@ -76,7 +76,7 @@ export const blpop = command({
   run: (c) => blockingPop(c, HEAD),
 });
 
-export const brpop = command({
+const brpop = command({
   name: "brpop",
   arity: -3,
   flags: "write noscript blocking",
@@ -91,7 +91,7 @@ export const brpop = command({
   run: (c) => blockingPop(c, TAIL),
 });
 
-export const brpoplpush = command({
+const brpoplpush = command({
   name: "brpoplpush",
   arity: 4,
   flags: "write denyoom noscript blocking",

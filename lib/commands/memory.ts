@@ -137,7 +137,7 @@ function allocatorStats(c: Client): void {
   c.reply.verbatim(`slab: ${slab.used} bytes used, ${slab.reserved} bytes reserved\n`);
 }
 
-export const memory = container({
+const memory = container({
   name: "memory",
   arity: -2,
   since: "4.0.0",

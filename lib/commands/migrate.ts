@@ -34,7 +34,7 @@ const NOT_READ = errorReply("IOERR error or timeout reading to target instance")
 const NOT_WRITTEN = errorReply("IOERR error or timeout writing to target instance");
 const DEFAULT_TIMEOUT = 1000;
 
-export const migrate = command({
+const migrate = command({
   name: "migrate",
   arity: -6,
   flags: "write",

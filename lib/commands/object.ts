@@ -36,7 +36,7 @@ const HELP = [
   "    <key>.",
 ];
 
-export const object = container({
+const object = container({
   name: "object",
   arity: -2,
   since: "2.2.3",

@@ -16,7 +16,7 @@ const REWRITE_FAILED = errorReply(
 );
 const FAILED = errorReply("ERR");
 
-export const save = command({
+const save = command({
   name: "save",
   arity: 1,
   flags: "no_async_loading admin noscript no_multi",
@@ -32,7 +32,7 @@ export const save = command({
   },
 });
 
-export const bgsave = command({
+const bgsave = command({
   name: "bgsave",
   arity: -1,
   flags: "no_async_loading admin noscript",
@@ -62,7 +62,7 @@ function saveInBackground(c: Client): void {
   else c.reply.error(FAILED);
 }
 
-export const bgrewriteaof = command({
+const bgrewriteaof = command({
   name: "bgrewriteaof",
   arity: 1,
   flags: "no_async_loading admin noscript",

@@ -51,7 +51,7 @@ function countSubscribers(c: Client, channels: ReadonlyMap<string, ReadonlySet<C
   }
 }
 
-export const psubscribe = command({
+const psubscribe = command({
   name: "psubscribe",
   arity: -2,
   flags: "pubsub noscript loading stale subscribed",
@@ -64,7 +64,7 @@ export const psubscribe = command({
   run: (c) => subscribeTo(c, PATTERN),
 });
 
-export const publish = command({
+const publish = command({
   name: "publish",
   arity: 3,
   flags: "pubsub loading stale fast may_replicate",
@@ -78,7 +78,7 @@ export const publish = command({
   run: (c) => publishTo(c, false),
 });
 
-export const pubsub = container({
+const pubsub = container({
   name: "pubsub",
   arity: -2,
   since: "2.8.0",
@@ -155,7 +155,7 @@ export const pubsub = container({
   ],
 });
 
-export const punsubscribe = command({
+const punsubscribe = command({
   name: "punsubscribe",
   arity: -1,
   flags: "pubsub noscript loading stale subscribed",
@@ -169,7 +169,7 @@ export const punsubscribe = command({
   run: (c) => unsubscribeFrom(c, PATTERN),
 });
 
-export const spublish = command({
+const spublish = command({
   name: "spublish",
   arity: 3,
   flags: "pubsub loading stale fast may_replicate",
@@ -183,7 +183,7 @@ export const spublish = command({
   run: (c) => publishTo(c, true),
 });
 
-export const ssubscribe = command({
+const ssubscribe = command({
   name: "ssubscribe",
   arity: -2,
   flags: "pubsub noscript loading stale subscribed",
@@ -197,7 +197,7 @@ export const ssubscribe = command({
   run: (c) => subscribeTo(c, SHARD),
 });
 
-export const subscribe = command({
+const subscribe = command({
   name: "subscribe",
   arity: -2,
   flags: "pubsub noscript loading stale subscribed",
@@ -210,7 +210,7 @@ export const subscribe = command({
   run: (c) => subscribeTo(c, CHANNEL),
 });
 
-export const sunsubscribe = command({
+const sunsubscribe = command({
   name: "sunsubscribe",
   arity: -1,
   flags: "pubsub noscript loading stale subscribed",
@@ -224,7 +224,7 @@ export const sunsubscribe = command({
   run: (c) => unsubscribeFrom(c, SHARD),
 });
 
-export const unsubscribe = command({
+const unsubscribe = command({
   name: "unsubscribe",
   arity: -1,
   flags: "pubsub noscript loading stale subscribed",

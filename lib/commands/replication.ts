@@ -178,7 +178,7 @@ function synchronise(c: Client): void {
   replication.replicas.fullSync.wait(replica);
 }
 
-export const replicaof = command({
+const replicaof = command({
   name: "replicaof",
   arity: 3,
   flags: "no_async_loading admin noscript stale",
@@ -190,7 +190,7 @@ export const replicaof = command({
   run: follow,
 });
 
-export const slaveof = command({
+const slaveof = command({
   name: "slaveof",
   arity: 3,
   flags: "no_async_loading admin noscript stale",
@@ -204,7 +204,7 @@ export const slaveof = command({
   run: follow,
 });
 
-export const role = command({
+const role = command({
   name: "role",
   arity: 1,
   flags: "noscript loading stale fast",
@@ -216,7 +216,7 @@ export const role = command({
   run: replyRole,
 });
 
-export const waitCommand = command({
+const waitCommand = command({
   name: "wait",
   arity: 3,
   flags: "noscript",
@@ -231,7 +231,7 @@ export const waitCommand = command({
   run: wait,
 });
 
-export const psync = command({
+const psync = command({
   name: "psync",
   arity: -3,
   flags: "no_async_loading admin no_multi noscript",
@@ -242,7 +242,7 @@ export const psync = command({
   run: synchronise,
 });
 
-export const sync = command({
+const sync = command({
   name: "sync",
   arity: 1,
   flags: "no_async_loading admin no_multi noscript",
@@ -252,7 +252,7 @@ export const sync = command({
   run: synchronise,
 });
 
-export const replconf = command({
+const replconf = command({
   name: "replconf",
   arity: -1,
   flags: "admin noscript loading stale allow_busy",

@@ -150,7 +150,7 @@ function replyIfMatching(c: Client, name: ListpackCursor, reply: (c: Client) => 
 
 // ---- SCAN ----------------------------------------------------------------------------------------------------------------------
 
-export const scan = command({
+const scan = command({
   name: "scan",
   arity: -2,
   flags: "readonly touches_arbitrary_keys",

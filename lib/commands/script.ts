@@ -114,7 +114,7 @@ function replyStats(c: Client): void {
   reply.int(0);
 }
 
-export const evalCommand = command({
+const evalCommand = command({
   name: "eval",
   arity: -3,
   flags: "noscript skip_monitor may_replicate no_mandatory_keys stale carries",
@@ -128,7 +128,7 @@ export const evalCommand = command({
   run: (c) => c.reply.error(NO_SCRIPTS),
 });
 
-export const evalRo = command({
+const evalRo = command({
   name: "eval_ro",
   arity: -3,
   flags: "noscript skip_monitor no_mandatory_keys stale readonly carries",
@@ -142,7 +142,7 @@ export const evalRo = command({
   run: (c) => c.reply.error(NO_SCRIPTS),
 });
 
-export const evalsha = command({
+const evalsha = command({
   name: "evalsha",
   arity: -3,
   flags: "noscript skip_monitor may_replicate no_mandatory_keys stale carries",
@@ -156,7 +156,7 @@ export const evalsha = command({
   run: (c) => c.reply.error(NOSCRIPT),
 });
 
-export const evalshaRo = command({
+const evalshaRo = command({
   name: "evalsha_ro",
   arity: -3,
   flags: "noscript skip_monitor no_mandatory_keys stale readonly carries",
@@ -170,7 +170,7 @@ export const evalshaRo = command({
   run: (c) => c.reply.error(NOSCRIPT),
 });
 
-export const fcall = command({
+const fcall = command({
   name: "fcall",
   arity: -3,
   flags: "noscript skip_monitor may_replicate no_mandatory_keys stale carries",
@@ -184,7 +184,7 @@ export const fcall = command({
   run: (c) => c.reply.error(FUNCTION_NOT_FOUND),
 });
 
-export const fcallRo = command({
+const fcallRo = command({
   name: "fcall_ro",
   arity: -3,
   flags: "noscript skip_monitor no_mandatory_keys stale readonly carries",
@@ -198,7 +198,7 @@ export const fcallRo = command({
   run: (c) => c.reply.error(FUNCTION_NOT_FOUND),
 });
 
-export const functionCommand = container({
+const functionCommand = container({
   name: "function",
   arity: -2,
   since: "7.0.0",
@@ -320,7 +320,7 @@ export const functionCommand = container({
   ],
 });
 
-export const script = container({
+const script = container({
   name: "script",
   arity: -2,
   since: "2.6.0",

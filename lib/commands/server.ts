@@ -123,7 +123,7 @@ function shutDown(c: Client): void {
   control.shutdown({ save: saves ? "yes" : skips ? "no" : "default", now, force }, c);
 }
 
-export const dbsize = command({
+const dbsize = command({
   name: "dbsize",
   arity: 1,
   flags: "readonly fast",
@@ -136,7 +136,7 @@ export const dbsize = command({
   run: (c) => c.reply.int(c.db.dict.count),
 });
 
-export const flushall = command({
+const flushall = command({
   name: "flushall",
   arity: -1,
   flags: "write",
@@ -151,7 +151,7 @@ export const flushall = command({
   run: flushAll,
 });
 
-export const flushdb = command({
+const flushdb = command({
   name: "flushdb",
   arity: -1,
   flags: "write",
@@ -166,7 +166,7 @@ export const flushdb = command({
   run: flushDatabase,
 });
 
-export const swapdb = command({
+const swapdb = command({
   name: "swapdb",
   arity: 3,
   flags: "write fast",
@@ -179,7 +179,7 @@ export const swapdb = command({
   run: swapDatabases,
 });
 
-export const timeCommand = command({
+const timeCommand = command({
   name: "time",
   arity: 1,
   flags: "loading stale fast",
@@ -191,7 +191,7 @@ export const timeCommand = command({
   run: time,
 });
 
-export const lastsave = command({
+const lastsave = command({
   name: "lastsave",
   arity: 1,
   flags: "loading stale fast",
@@ -204,7 +204,7 @@ export const lastsave = command({
   run: (c) => c.reply.int(c.engine.persistence.lastSave),
 });
 
-export const monitor = command({
+const monitor = command({
   name: "monitor",
   arity: 1,
   flags: "admin noscript loading stale",
@@ -214,7 +214,7 @@ export const monitor = command({
   run: startMonitor,
 });
 
-export const shutdown = command({
+const shutdown = command({
   name: "shutdown",
   arity: -1,
   flags: "admin noscript loading stale no_multi allow_busy",
@@ -239,7 +239,7 @@ const MODULE_HELP = [
 ];
 
 /** There are no modules: they are machine code for Redis's own process. */
-export const moduleCommand = container({
+const moduleCommand = container({
   name: "module",
   arity: -2,
   since: "4.0.0",

@@ -35,7 +35,7 @@ const views: SetView[] = [];
 /** Records that the views are bound to, 0 for a key that is not there. */
 const refs: number[] = [];
 
-export const sadd = command({
+const sadd = command({
   name: "sadd",
   arity: -3,
   flags: "write denyoom fast",
@@ -62,7 +62,7 @@ export const sadd = command({
   },
 });
 
-export const scard = command({
+const scard = command({
   name: "scard",
   arity: 2,
   flags: "readonly fast",
@@ -80,7 +80,7 @@ export const scard = command({
   },
 });
 
-export const sdiff = command({
+const sdiff = command({
   name: "sdiff",
   arity: -2,
   flags: "readonly",
@@ -97,7 +97,7 @@ export const sdiff = command({
   },
 });
 
-export const sdiffstore = command({
+const sdiffstore = command({
   name: "sdiffstore",
   arity: -3,
   flags: "write denyoom",
@@ -113,7 +113,7 @@ export const sdiffstore = command({
   },
 });
 
-export const sinter = command({
+const sinter = command({
   name: "sinter",
   arity: -2,
   flags: "readonly",
@@ -130,7 +130,7 @@ export const sinter = command({
   },
 });
 
-export const sintercard = command({
+const sintercard = command({
   name: "sintercard",
   arity: -3,
   flags: "readonly",
@@ -162,7 +162,7 @@ export const sintercard = command({
   },
 });
 
-export const sinterstore = command({
+const sinterstore = command({
   name: "sinterstore",
   arity: -3,
   flags: "write denyoom",
@@ -184,7 +184,7 @@ export const sinterstore = command({
   },
 });
 
-export const sismember = command({
+const sismember = command({
   name: "sismember",
   arity: 3,
   flags: "readonly fast",
@@ -203,7 +203,7 @@ export const sismember = command({
   },
 });
 
-export const smembers = command({
+const smembers = command({
   name: "smembers",
   arity: 2,
   flags: "readonly",
@@ -223,7 +223,7 @@ export const smembers = command({
   },
 });
 
-export const smismember = command({
+const smismember = command({
   name: "smismember",
   arity: -3,
   flags: "readonly fast",
@@ -244,7 +244,7 @@ export const smismember = command({
   },
 });
 
-export const smove = command({
+const smove = command({
   name: "smove",
   arity: 4,
   flags: "write fast",
@@ -273,7 +273,7 @@ export const smove = command({
   },
 });
 
-export const spop = command({
+const spop = command({
   name: "spop",
   arity: -2,
   flags: "write fast",
@@ -304,7 +304,7 @@ export const spop = command({
   },
 });
 
-export const srandmember = command({
+const srandmember = command({
   name: "srandmember",
   arity: -2,
   flags: "readonly",
@@ -329,7 +329,7 @@ export const srandmember = command({
   },
 });
 
-export const srem = command({
+const srem = command({
   name: "srem",
   arity: -3,
   flags: "write fast",
@@ -355,7 +355,7 @@ export const srem = command({
   },
 });
 
-export const sscan = command({
+const sscan = command({
   name: "sscan",
   arity: -3,
   flags: "readonly",
@@ -371,7 +371,7 @@ export const sscan = command({
   run: (c) => scanCollection(c, set, set.member, 1, replyMember),
 });
 
-export const sunion = command({
+const sunion = command({
   name: "sunion",
   arity: -2,
   flags: "readonly",
@@ -391,7 +391,7 @@ export const sunion = command({
   },
 });
 
-export const sunionstore = command({
+const sunionstore = command({
   name: "sunionstore",
   arity: -3,
   flags: "write denyoom",

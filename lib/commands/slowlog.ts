@@ -39,7 +39,7 @@ function get(c: Client): void {
   }
 }
 
-export const slowlog = container({
+const slowlog = container({
   name: "slowlog",
   arity: -2,
   since: "2.2.12",

@@ -157,7 +157,7 @@ class Options {
 
 const options = new Options();
 
-export const sort = command({
+const sort = command({
   name: "sort",
   arity: -2,
   flags: "write denyoom",
@@ -178,7 +178,7 @@ export const sort = command({
   run: (c) => sortElements(c, true),
 });
 
-export const sortRo = command({
+const sortRo = command({
   name: "sort_ro",
   arity: -2,
   flags: "readonly",

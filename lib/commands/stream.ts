@@ -82,7 +82,7 @@ const idText = new Uint8Array(MAX_ID_TEXT);
 /** IDs of XDEL, as many as were ever needed at once up to now. */
 const ids: StreamId[] = [];
 
-export const xadd = command({
+const xadd = command({
   name: "xadd",
   arity: -5,
   flags: "write denyoom fast",
@@ -122,7 +122,7 @@ export const xadd = command({
   },
 });
 
-export const xdel = command({
+const xdel = command({
   name: "xdel",
   arity: -3,
   flags: "write fast",
@@ -159,7 +159,7 @@ export const xdel = command({
   },
 });
 
-export const xlen = command({
+const xlen = command({
   name: "xlen",
   arity: 2,
   flags: "readonly fast",
@@ -177,7 +177,7 @@ export const xlen = command({
   },
 });
 
-export const xrange = command({
+const xrange = command({
   name: "xrange",
   arity: -4,
   flags: "readonly",
@@ -193,7 +193,7 @@ export const xrange = command({
   run: (c) => range(c, 2, 3, false),
 });
 
-export const xrevrange = command({
+const xrevrange = command({
   name: "xrevrange",
   arity: -4,
   flags: "readonly",
@@ -210,7 +210,7 @@ export const xrevrange = command({
   run: (c) => range(c, 3, 2, true),
 });
 
-export const xsetid = command({
+const xsetid = command({
   name: "xsetid",
   arity: -3,
   flags: "write denyoom fast",
@@ -256,7 +256,7 @@ export const xsetid = command({
   },
 });
 
-export const xtrim = command({
+const xtrim = command({
   name: "xtrim",
   arity: -4,
   flags: "write",

@@ -56,7 +56,7 @@ const options = new ClaimOptions();
 const ids: StreamId[] = [];
 const id = new StreamId();
 
-export const xautoclaim = command({
+const xautoclaim = command({
   name: "xautoclaim",
   arity: -6,
   flags: "write fast",
@@ -93,7 +93,7 @@ export const xautoclaim = command({
   },
 });
 
-export const xclaim = command({
+const xclaim = command({
   name: "xclaim",
   arity: -6,
   flags: "write fast",

@@ -70,7 +70,7 @@ const ids: StreamId[] = [];
 let makeStream = false;
 let entriesRead: Counter = UNKNOWN;
 
-export const xack = command({
+const xack = command({
   name: "xack",
   arity: -4,
   flags: "write fast",
@@ -104,7 +104,7 @@ export const xack = command({
   },
 });
 
-export const xgroup = container({
+const xgroup = container({
   name: "xgroup",
   arity: -2,
   since: "5.0.0",
@@ -193,7 +193,7 @@ export const xgroup = container({
   ],
 });
 
-export const xpending = command({
+const xpending = command({
   name: "xpending",
   arity: -3,
   flags: "readonly",

@@ -30,7 +30,7 @@ const XINFO_HELP = [
 
 const id = new StreamId();
 
-export const xinfo = container({
+const xinfo = container({
   name: "xinfo",
   arity: -2,
   since: "5.0.0",

@@ -80,7 +80,7 @@ const groups: (Group | null)[] = [];
 const start = new StreamId();
 const last = new StreamId();
 
-export const xread = command({
+const xread = command({
   name: "xread",
   arity: -4,
   flags: "blocking readonly",
@@ -96,7 +96,7 @@ export const xread = command({
   run: (c) => c.readyKey === 0 ? read(c, false) : readReady(c),
 });
 
-export const xreadgroup = command({
+const xreadgroup = command({
   name: "xreadgroup",
   arity: -7,
   flags: "blocking write",

@@ -33,7 +33,7 @@ const EXACT_TIME = 8e12;
 
 // ---- Whole values --------------------------------------------------------------------------------------------------------------
 
-export const get = command({
+const get = command({
   name: "get",
   arity: 2,
   flags: "readonly fast",
@@ -57,7 +57,7 @@ function replyValue(c: Client): number {
   return ref;
 }
 
-export const set = command({
+const set = command({
   name: "set",
   arity: -3,
   flags: "write denyoom quick",
@@ -200,7 +200,7 @@ function propagateWithoutGet(c: Client): void {
   propagation.rewrite(...parts);
 }
 
-export const setnx = command({
+const setnx = command({
   name: "setnx",
   arity: 3,
   flags: "write denyoom fast",
@@ -220,7 +220,7 @@ export const setnx = command({
   },
 });
 
-export const setex = command({
+const setex = command({
   name: "setex",
   arity: 4,
   flags: "write denyoom quick",
@@ -234,7 +234,7 @@ export const setex = command({
   run: (c) => setFor(c, true),
 });
 
-export const psetex = command({
+const psetex = command({
   name: "psetex",
   arity: 4,
   flags: "write denyoom quick",
@@ -260,7 +260,7 @@ function setFor(c: Client, inSeconds: boolean): void {
   c.reply.ok();
 }
 
-export const getset = command({
+const getset = command({
   name: "getset",
   arity: 3,
   flags: "write denyoom fast",
@@ -282,7 +282,7 @@ export const getset = command({
   },
 });
 
-export const getdel = command({
+const getdel = command({
   name: "getdel",
   arity: 2,
   flags: "write fast",
@@ -305,7 +305,7 @@ export const getdel = command({
   },
 });
 
-export const getex = command({
+const getex = command({
   name: "getex",
   arity: -2,
   flags: "write fast",
@@ -354,7 +354,7 @@ function getAndExpire(c: Client): void {
 
 // ---- Several keys --------------------------------------------------------------------------------------------------------------
 
-export const mget = command({
+const mget = command({
   name: "mget",
   arity: -2,
   flags: "readonly fast",
@@ -377,7 +377,7 @@ export const mget = command({
   },
 });
 
-export const mset = command({
+const mset = command({
   name: "mset",
   arity: -3,
   flags: "write denyoom quick",
@@ -399,7 +399,7 @@ export const mset = command({
 const MSET_ARITY = wrongArity("mset");
 const MSETNX_ARITY = wrongArity("msetnx");
 
-export const msetnx = command({
+const msetnx = command({
   name: "msetnx",
   arity: -3,
   flags: "write denyoom",
@@ -430,7 +430,7 @@ function setAll(c: Client): void {
 
 // ---- Parts of a value ----------------------------------------------------------------------------------------------------------
 
-export const strlen = command({
+const strlen = command({
   name: "strlen",
   arity: 2,
   flags: "readonly fast",
@@ -447,7 +447,7 @@ export const strlen = command({
   },
 });
 
-export const append = command({
+const append = command({
   name: "append",
   arity: 3,
   flags: "write denyoom fast",
@@ -484,7 +484,7 @@ function isTooLong(c: Client, length: number): boolean {
   return length > c.engine.config.values.protoMaxBulkLen && !c.isTrusted && !c.isMaster;
 }
 
-export const setrange = command({
+const setrange = command({
   name: "setrange",
   arity: 4,
   flags: "write denyoom quick",
@@ -520,7 +520,7 @@ export const setrange = command({
   },
 });
 
-export const getrange = command({
+const getrange = command({
   name: "getrange",
   arity: 4,
   flags: "readonly quick",
@@ -535,7 +535,7 @@ export const getrange = command({
   run: replyRange,
 });
 
-export const substr = command({
+const substr = command({
   name: "substr",
   arity: 4,
   flags: "readonly quick",

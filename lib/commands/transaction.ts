@@ -19,7 +19,7 @@ const WATCH_INSIDE = errorReply("ERR WATCH inside MULTI is not allowed");
 const UNDO_COUNT = errorReply("ERR invalid undo count");
 const UNDO_ARITY = wrongArity("undo");
 
-export const multi = command({
+const multi = command({
   name: "multi",
   arity: 1,
   flags: "noscript loading stale fast allow_busy unqueued",
@@ -36,7 +36,7 @@ export const multi = command({
   },
 });
 
-export const exec = command({
+const exec = command({
   name: "exec",
   arity: 1,
   flags: "noscript loading stale skip_slowlog carries unqueued",
@@ -73,7 +73,7 @@ function executeQueue(c: Client): void {
   engine.propagation.suppress();
 }
 
-export const discard = command({
+const discard = command({
   name: "discard",
   arity: 1,
   flags: "noscript loading stale fast allow_busy unqueued",
@@ -89,7 +89,7 @@ export const discard = command({
   },
 });
 
-export const watch = command({
+const watch = command({
   name: "watch",
   arity: -2,
   flags: "noscript loading stale fast allow_busy unqueued",
@@ -109,7 +109,7 @@ export const watch = command({
   },
 });
 
-export const unwatch = command({
+const unwatch = command({
   name: "unwatch",
   arity: 1,
   flags: "noscript loading stale fast allow_busy",
@@ -124,7 +124,7 @@ export const unwatch = command({
   },
 });
 
-export const undo = command({
+const undo = command({
   name: "undo",
   arity: -1,
   flags: "noscript loading stale fast allow_busy unqueued",

@@ -37,7 +37,7 @@ const zset = new ZsetView();
 /** Scores of the ZADD that is being run: none is added before all are known to be valid. */
 let scores = new Float64Array(64);
 
-export const zadd = command({
+const zadd = command({
   name: "zadd",
   arity: -4,
   flags: "write denyoom fast",
@@ -57,7 +57,7 @@ export const zadd = command({
   run: (c) => addMembers(c, 0),
 });
 
-export const zcard = command({
+const zcard = command({
   name: "zcard",
   arity: 2,
   flags: "readonly fast",
@@ -75,7 +75,7 @@ export const zcard = command({
   },
 });
 
-export const zincrby = command({
+const zincrby = command({
   name: "zincrby",
   arity: 4,
   flags: "write denyoom fast",
@@ -89,7 +89,7 @@ export const zincrby = command({
   run: (c) => addMembers(c, AddFlag.INCR),
 });
 
-export const zmscore = command({
+const zmscore = command({
   name: "zmscore",
   arity: -3,
   flags: "readonly fast",
@@ -113,7 +113,7 @@ export const zmscore = command({
   },
 });
 
-export const zrandmember = command({
+const zrandmember = command({
   name: "zrandmember",
   arity: -2,
   flags: "readonly",
@@ -136,7 +136,7 @@ export const zrandmember = command({
   },
 });
 
-export const zrank = command({
+const zrank = command({
   name: "zrank",
   arity: 3,
   flags: "readonly fast",
@@ -150,7 +150,7 @@ export const zrank = command({
   run: (c) => replyRank(c, false),
 });
 
-export const zrem = command({
+const zrem = command({
   name: "zrem",
   arity: -3,
   flags: "write fast",
@@ -177,7 +177,7 @@ export const zrem = command({
   },
 });
 
-export const zrevrank = command({
+const zrevrank = command({
   name: "zrevrank",
   arity: 3,
   flags: "readonly fast",
@@ -191,7 +191,7 @@ export const zrevrank = command({
   run: (c) => replyRank(c, true),
 });
 
-export const zscan = command({
+const zscan = command({
   name: "zscan",
   arity: -3,
   flags: "readonly",
@@ -207,7 +207,7 @@ export const zscan = command({
   run: (c) => scanCollection(c, zset, zset.member, 2, replyPair),
 });
 
-export const zscore = command({
+const zscore = command({
   name: "zscore",
   arity: 3,
   flags: "readonly fast",

@@ -36,7 +36,7 @@ const Operation = { UNION: 0, INTER: 1, DIFF: 2 } as const;
 const STORED = [ZUNIONSTORE, ZINTERSTORE, ZDIFFSTORE] as const;
 const Aggregate = { SUM: 0, MIN: 1, MAX: 2 } as const;
 
-export const zdiff = command({
+const zdiff = command({
   name: "zdiff",
   arity: -3,
   flags: "readonly",
@@ -51,7 +51,7 @@ export const zdiff = command({
   run: (c) => combine(c, Operation.DIFF, false),
 });
 
-export const zdiffstore = command({
+const zdiffstore = command({
   name: "zdiffstore",
   arity: -4,
   flags: "write denyoom",
@@ -66,7 +66,7 @@ export const zdiffstore = command({
   run: (c) => combine(c, Operation.DIFF, true),
 });
 
-export const zinter = command({
+const zinter = command({
   name: "zinter",
   arity: -3,
   flags: "readonly",
@@ -81,7 +81,7 @@ export const zinter = command({
   run: (c) => combine(c, Operation.INTER, false),
 });
 
-export const zintercard = command({
+const zintercard = command({
   name: "zintercard",
   arity: -3,
   flags: "readonly",
@@ -100,7 +100,7 @@ export const zintercard = command({
   },
 });
 
-export const zinterstore = command({
+const zinterstore = command({
   name: "zinterstore",
   arity: -4,
   flags: "write denyoom",
@@ -115,7 +115,7 @@ export const zinterstore = command({
   run: (c) => combine(c, Operation.INTER, true),
 });
 
-export const zunion = command({
+const zunion = command({
   name: "zunion",
   arity: -3,
   flags: "readonly",
@@ -130,7 +130,7 @@ export const zunion = command({
   run: (c) => combine(c, Operation.UNION, false),
 });
 
-export const zunionstore = command({
+const zunionstore = command({
   name: "zunionstore",
   arity: -4,
   flags: "write denyoom",

@@ -23,7 +23,7 @@ const MAX = lower("max");
 /** The sorted set of the command that is being run. */
 const zset = new ZsetView();
 
-export const bzmpop = command({
+const bzmpop = command({
   name: "bzmpop",
   arity: -5,
   flags: "write blocking",
@@ -41,7 +41,7 @@ export const bzmpop = command({
   },
 });
 
-export const bzpopmax = command({
+const bzpopmax = command({
   name: "bzpopmax",
   arity: -3,
   flags: "write noscript fast blocking",
@@ -57,7 +57,7 @@ export const bzpopmax = command({
   run: (c) => blockingPopOne(c, true),
 });
 
-export const bzpopmin = command({
+const bzpopmin = command({
   name: "bzpopmin",
   arity: -3,
   flags: "write noscript fast blocking",
@@ -73,7 +73,7 @@ export const bzpopmin = command({
   run: (c) => blockingPopOne(c, false),
 });
 
-export const zmpop = command({
+const zmpop = command({
   name: "zmpop",
   arity: -4,
   flags: "write",
@@ -93,7 +93,7 @@ export const zmpop = command({
   },
 });
 
-export const zpopmax = command({
+const zpopmax = command({
   name: "zpopmax",
   arity: -2,
   flags: "write fast",
@@ -108,7 +108,7 @@ export const zpopmax = command({
   run: (c) => pop(c, true),
 });
 
-export const zpopmin = command({
+const zpopmin = command({
   name: "zpopmin",
   arity: -2,
   flags: "write fast",

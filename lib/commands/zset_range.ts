@@ -59,7 +59,7 @@ let maxExclusive = false;
 const lexMin = new LexBound();
 const lexMax = new LexBound();
 
-export const zcount = command({
+const zcount = command({
   name: "zcount",
   arity: 4,
   flags: "readonly fast",
@@ -78,7 +78,7 @@ export const zcount = command({
   },
 });
 
-export const zlexcount = command({
+const zlexcount = command({
   name: "zlexcount",
   arity: 4,
   flags: "readonly fast",
@@ -97,7 +97,7 @@ export const zlexcount = command({
   },
 });
 
-export const zrange = command({
+const zrange = command({
   name: "zrange",
   arity: -4,
   flags: "readonly",
@@ -113,7 +113,7 @@ export const zrange = command({
   run: (c) => range(c, 1, By.ANY, Order.ANY),
 });
 
-export const zrangebylex = command({
+const zrangebylex = command({
   name: "zrangebylex",
   arity: -4,
   flags: "readonly",
@@ -130,7 +130,7 @@ export const zrangebylex = command({
   run: (c) => range(c, 1, By.LEX, Order.FORWARD),
 });
 
-export const zrangebyscore = command({
+const zrangebyscore = command({
   name: "zrangebyscore",
   arity: -4,
   flags: "readonly",
@@ -148,7 +148,7 @@ export const zrangebyscore = command({
   run: (c) => range(c, 1, By.SCORE, Order.FORWARD),
 });
 
-export const zrangestore = command({
+const zrangestore = command({
   name: "zrangestore",
   arity: -5,
   flags: "write denyoom",
@@ -163,7 +163,7 @@ export const zrangestore = command({
   run: (c) => range(c, 2, By.ANY, Order.ANY),
 });
 
-export const zremrangebylex = command({
+const zremrangebylex = command({
   name: "zremrangebylex",
   arity: 4,
   flags: "write",
@@ -180,7 +180,7 @@ export const zremrangebylex = command({
   },
 });
 
-export const zremrangebyrank = command({
+const zremrangebyrank = command({
   name: "zremrangebyrank",
   arity: 4,
   flags: "write",
@@ -197,7 +197,7 @@ export const zremrangebyrank = command({
   },
 });
 
-export const zremrangebyscore = command({
+const zremrangebyscore = command({
   name: "zremrangebyscore",
   arity: 4,
   flags: "write",
@@ -214,7 +214,7 @@ export const zremrangebyscore = command({
   },
 });
 
-export const zrevrange = command({
+const zrevrange = command({
   name: "zrevrange",
   arity: -4,
   flags: "readonly",
@@ -231,7 +231,7 @@ export const zrevrange = command({
   run: (c) => range(c, 1, By.RANK, Order.REVERSE),
 });
 
-export const zrevrangebylex = command({
+const zrevrangebylex = command({
   name: "zrevrangebylex",
   arity: -4,
   flags: "readonly",
@@ -248,7 +248,7 @@ export const zrevrangebylex = command({
   run: (c) => range(c, 1, By.LEX, Order.REVERSE),
 });
 
-export const zrevrangebyscore = command({
+const zrevrangebyscore = command({
   name: "zrevrangebyscore",
   arity: -4,
   flags: "readonly",
