@@ -268,6 +268,7 @@ export class Engine implements KeyspaceObserver {
       });
       if (client.blocked === null) client.link.resume();
     }
+    this.replication.master?.resume();
   }
 
   /** Nothing is deleted while paused, nor on a replica; while loading everything is still there. */

@@ -6,6 +6,8 @@ export class Stats {
   /** Bytes read from and written to clients. */
   input = 0;
   output = 0;
+  /** Snapshots begun in the background, for each of which Redis would fork. */
+  snapshots = 0;
   /** Bytes of the replication stream and of snapshots, from the master and to replicas. */
   replicationInput = 0;
   replicationOutput = 0;

@@ -264,7 +264,7 @@ function stats(engine: Engine): Field[] {
     ["pubsub_patterns", subscribed.patterns],
     ["pubsubshard_channels", subscribed.shardChannels],
     ["latest_fork_usec", 0],
-    ["total_forks", 0],
+    ["total_forks", stats.snapshots],
     ["migrate_cached_sockets", engine.migrationLinks.count],
     ["slave_expires_tracked_keys", keyspace.ownDeadlines.size],
     ["active_defrag_hits", 0],

@@ -37,13 +37,16 @@ export interface MemoryReport {
 export function memoryReport(engine: Engine): MemoryReport {
   const { keyspace, observation, platform: { process }, replication, stats } = engine;
   let clients = 0, replicas = 0;
+  let hasReplicas = false;
   for (const client of engine.clients.values()) {
-    if (client.isReplica) replicas += clientMemory(client) - client.streamBytes;
-    else clients += clientMemory(client);
+    if (client.isReplica) {
+      hasReplicas = true;
+      replicas += clientMemory(client) - client.streamBytes;
+    } else clients += clientMemory(client);
   }
-  // The stream's blocks serve the backlog first; what they hold beyond it is there for slow replicas.
+  // The stream's blocks serve the backlog first; what they hold beyond it is there for slow replicas, if there are any.
   const stream = replication.stream.memory;
-  const backlog = Math.min(stream, engine.config.values.replBacklogSize);
+  const backlog = hasReplicas ? Math.min(stream, engine.config.values.replBacklogSize) : stream;
   replicas += stream - backlog;
   const used = keyspace.usedMemory + clients + replicas + backlog;
   stats.peakMemory = Math.max(stats.peakMemory, used);

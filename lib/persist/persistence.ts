@@ -188,6 +188,7 @@ export class Persistence {
       if (!snapshot.abandoned) onEnd();
     }, slice);
     this.snapshot = snapshot;
+    this.engine.stats.snapshots++;
     for (const sink of sinks) sink.onRoom = () => snapshot.go();
     snapshot.go();
     return snapshot;

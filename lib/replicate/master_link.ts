@@ -462,6 +462,8 @@ export class MasterLink implements Link, TransferOwner {
 
   #runCommands(): void {
     const { engine } = this.replication;
+    // CLIENT PAUSE holds for what the master sends, too; `resume` goes on with it.
+    if (engine.paused) return;
     const { keyspace, reply } = engine;
     const client = this.client!;
     const parser = this.#parser;
@@ -538,7 +540,9 @@ export class MasterLink implements Link, TransferOwner {
   flush(): void {
     this.replication.engine.reply.clear();
   }
-  resume(): void {}
+  resume(): void {
+    if (this.state === "connected") this.#consume();
+  }
   setNoDelay(on: boolean): void {
     this.#connection?.setNoDelay(on);
   }
