@@ -138,6 +138,7 @@ export class Client {
     else this.deny &= ~Deny.SUBSCRIBED;
   }
 
+  /** HELLO: replies are in this version of RESP from now on. */
   setProtocol(version: 2 | 3): void {
     this.resp = version;
     if (this.engine.serving === this) this.reply.resp3 = version === 3;

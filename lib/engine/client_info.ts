@@ -39,6 +39,7 @@ export function clientMemory(c: Client): number {
     ((watched?.length ?? 0) + c.subscriptions) * NAME_BYTES;
 }
 
+/** `field=value` pairs with blanks between them, latin1, without an end of line. */
 export function clientInfo(c: Client): string {
   const { link, engine } = c;
   const now = engine.keyspace.now;

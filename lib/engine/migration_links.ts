@@ -30,6 +30,7 @@ export class MigrationLink implements ConnectionHandler {
   user: LinkUser | null = null;
   /** The database that is selected at the other end, -1 when that is not known. */
   database = -1;
+  /** Milliseconds since 1970. */
   lastUse = 0;
   #queue: Uint8Array[] = [];
   #sent = 0;

@@ -68,6 +68,7 @@ export class Propagation {
     if (this.active) this.#rewritten = Args.of(...parts);
   }
 
+  /** The same for arguments that are there already; they must not change before the command's end. */
   rewriteArgs(args: Args): void {
     if (this.active) this.#rewritten = args;
   }

@@ -24,6 +24,7 @@ export class Transaction {
   /** Bytes of the queued arguments. */
   argumentBytes = 0;
 
+  /** Queues a command, with a copy of its arguments. */
   add(command: Command, args: Args): void {
     this.queue.push({ command, args: args.copy() });
     for (let i = 0; i < args.argc; i++) this.argumentBytes += args.len[i];
@@ -61,14 +62,14 @@ export class Watches {
     return this.#clients.size;
   }
 
+  /** WATCH for one key. */
   add(client: Client, a: Args, i: number): void {
     const name = keyName(client.db, a.buf, a.off[i], a.len[i]);
     let clients = this.#clients.get(name);
     if (clients?.has(client)) return;
     if (clients === undefined) this.#clients.set(name, clients = new Set());
     clients.add(client);
-    const { dict } = client.db;
-    const ref = dict.find(a.buf, a.off[i], a.len[i], dict.hash(a.buf, a.off[i], a.len[i]));
+    const ref = client.db.dict.lookup(a.buf, a.off[i], a.len[i]);
     const watched = { db: client.db, key: a.bytes(i), expired: ref !== 0 && client.db.isExpired(ref) };
     if (client.watched === null) client.watched = [watched];
     else client.watched.push(watched);
@@ -89,6 +90,7 @@ export class Watches {
     if (this.#clients.size === 0) this.keyspace.attention &= ~Attention.WATCH;
   }
 
+  /** Marks the clients that watch a key, which has just been changed. */
   changed(db: Database, a: Args, i: number): void {
     const clients = this.#clients.get(keyName(db, a.buf, a.off[i], a.len[i]));
     if (clients === undefined) return;
@@ -132,5 +134,5 @@ export class Watches {
 
 /** The record even of a key that has expired. */
 function findAny(db: Database, key: Uint8Array): number {
-  return db.dict.find(key, 0, key.length, db.dict.hash(key, 0, key.length));
+  return db.dict.lookup(key, 0, key.length);
 }

@@ -98,6 +98,7 @@ export class Reply {
     this.raw(PONG);
   }
 
+  /** An error reply; it is counted. */
   error(error: ErrorReply): void {
     this.errors++;
     this.onError(error);
@@ -117,6 +118,7 @@ export class Reply {
     this.#header(58, n);
   }
 
+  /** A whole number of up to 64 bits. */
   bigint(n: bigint): void {
     this.ensure(24);
     this.buf[this.at++] = 58;
@@ -170,6 +172,7 @@ export class Reply {
     this.#line();
   }
 
+  /** The same for any number of digits. */
   bulkBigInt(n: bigint): void {
     this.text(n.toString());
   }
@@ -188,6 +191,7 @@ export class Reply {
     this.raw(this.resp3 ? NULL3 : NULL_ARRAY);
   }
 
+  /** The header of an array; its `count` elements are written after it. So with the other aggregates. */
   array(count: number): void {
     this.#header(42, count);
   }
@@ -198,14 +202,17 @@ export class Reply {
     else this.#header(42, count * 2);
   }
 
+  /** A set in RESP3, an array in RESP2. */
   set(count: number): void {
     this.#header(this.resp3 ? 126 : 42, count);
   }
 
+  /** Something that was not asked for: out of band in RESP3, an array in RESP2. */
   push(count: number): void {
     this.#header(this.resp3 ? 62 : 42, count);
   }
 
+  /** `count` pairs about the reply that follows; for RESP3 only. */
   attribute(count: number): void {
     this.#header(124, count);
   }
@@ -241,6 +248,7 @@ export class Reply {
     this.#line();
   }
 
+  /** A big number in RESP3, its digits as a bulk string in RESP2. */
   bigNumber(digits: string): void {
     if (!this.resp3) return this.text(digits);
     this.ensure(digits.length + 3);

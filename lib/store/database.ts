@@ -63,10 +63,7 @@ export class Database {
 
   /** The record of a key, without any trace of the access. */
   find(a: Args, i: number): number {
-    const dict = this.dict;
-    const off = a.off[i];
-    const len = a.len[i];
-    const ref = dict.find(a.buf, off, len, dict.hash(a.buf, off, len));
+    const ref = this.dict.lookup(a.buf, a.off[i], a.len[i]);
     if (ref === 0) return 0;
     if (this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 3] & HAS_DEADLINE) return this.#ifAlive(ref);
     return ref;
@@ -108,6 +105,7 @@ export class Database {
     return ref;
   }
 
+  /** Counts an access: sets the LRU clock, or raises the LFU counter now and then. */
   touch(ref: number): void {
     const words = this.#words[ref >>> PAGE_BITS];
     const word = ((ref & IN_PAGE) << 1) + 3;
@@ -147,14 +145,17 @@ export class Database {
 
   // ---- What a record says ------------------------------------------------------------------------------------------------------
 
+  /** Of `Type`. */
   type(ref: number): number {
     return this.#meta(ref) & TYPE_MASK;
   }
 
+  /** Of `Kind`. */
   kind(ref: number): number {
     return (this.#meta(ref) >>> KIND_SHIFT) & 3;
   }
 
+  /** Of `Hint`. */
   hint(ref: number): number {
     return (this.#meta(ref) >>> HINT_SHIFT) & 3;
   }
@@ -170,6 +171,7 @@ export class Database {
     return this.#meta(ref) >>> 8;
   }
 
+  /** Sets what `access` returns. */
   setAccess(ref: number, access: number): void {
     const word = ((ref & IN_PAGE) << 1) + 3;
     const words = this.#words[ref >>> PAGE_BITS];
@@ -186,6 +188,7 @@ export class Database {
     return this.#decayed(this.access(ref));
   }
 
+  /** Sets the access counter (0–255) as of now. */
   setFrequency(ref: number, counter: number): void {
     this.setAccess(ref, (this.#minutes() << 8) | counter);
   }
@@ -207,13 +210,13 @@ export class Database {
     return meta & HAS_DEADLINE ? ((keyEnd + 3) & ~3) + DEADLINE_BYTES : keyEnd;
   }
 
-  /** Writes a value, or its beginning: a string or blob that has `len` bytes or more. */
-  writeValue(ref: number, buf: Uint8Array, off: number, len: number): void {
-    copyBytes(buf, off, len, this.valueBuffer(ref), this.valueOffset(ref));
-  }
-
   valueLength(ref: number): number {
     return this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 4] & LENGTH;
+  }
+
+  /** Writes the first `len` bytes of a string or blob that is at least so long. */
+  writeValue(ref: number, buf: Uint8Array, off: number, len: number): void {
+    copyBytes(buf, off, len, this.valueBuffer(ref), this.valueOffset(ref));
   }
 
   /** True for a record that a snapshot in progress still has to save. */
@@ -221,6 +224,7 @@ export class Database {
     return (this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 4] & GENERATION) !== this.keyspace.generation;
   }
 
+  /** The snapshot in progress has saved the record. */
   markSaved(ref: number): void {
     this.#setLength(ref, this.valueLength(ref));
   }
@@ -327,8 +331,7 @@ export class Database {
 
   /** SET: the key becomes a string with these bytes, whatever it was. Its deadline goes unless `keepDeadline`. */
   set(a: Args, i: number, buf: Uint8Array, off: number, len: number, keepDeadline = false): number {
-    const dict = this.dict;
-    let ref = dict.find(a.buf, a.off[i], a.len[i], dict.hash(a.buf, a.off[i], a.len[i]));
+    let ref = this.dict.lookup(a.buf, a.off[i], a.len[i]);
     if (ref !== 0 && this.#meta(ref) & HAS_DEADLINE && this.#ifAlive(ref) === 0) {
       if (this.keyspace.expiry === Expiry.HIDE) this.expire(ref);
       ref = 0;
@@ -610,8 +613,7 @@ export class Database {
 
   /** Where expired keys are only hidden (a writable replica), one must be gone before a write makes a new key of its name. */
   #expireHidden(a: Args, i: number): void {
-    const { dict } = this;
-    const ref = dict.find(a.buf, a.off[i], a.len[i], dict.hash(a.buf, a.off[i], a.len[i]));
+    const ref = this.dict.lookup(a.buf, a.off[i], a.len[i]);
     if (ref !== 0) this.expire(ref);
   }
 

@@ -1,7 +1,7 @@
 /**
  * Deadlines: the keys of a database that expire, soonest first: a 4-ary heap in segmented typed arrays, so growing does
- * not copy (but for the first segment, which begins small) and the garbage collector sees nothing. A record knows its place in the heap (`owner.placed`), hence a key that
- * is deleted leaves it in O(log n).
+ * not copy (but for the first segment, which begins small) and the garbage collector sees nothing. A record knows its place in the
+ * heap (`owner.placed`), hence a key that is deleted leaves it in O(log n).
  *
  * An entry's time is a lower bound: when a deadline is put off, only the record changes, and the entry moves when it comes to the top
  * (`settle`). So a cache that renews its keys' TTLs at each access pays nothing here.
@@ -35,10 +35,12 @@ export class Deadlines {
     return this.#refs[0][0];
   }
 
+  /** The record of the entry at `index`. */
   ref(index: number): number {
     return this.#refs[index >>> SEGMENT_BITS][index & IN_SEGMENT];
   }
 
+  /** Adds a record with a deadline of `time` (ms since 1970). */
   add(time: number, ref: number): void {
     const index = this.count++;
     if (index >>> SEGMENT_BITS === this.#times.length) {
@@ -74,6 +76,7 @@ export class Deadlines {
     this.#refs[index >>> SEGMENT_BITS][index & IN_SEGMENT] = ref;
   }
 
+  /** Removes the entry at `index`. */
   remove(index: number): void {
     const last = --this.count;
     const time = this.#times[last >>> SEGMENT_BITS][last & IN_SEGMENT];
@@ -90,6 +93,7 @@ export class Deadlines {
     this.#down(index, time, ref);
   }
 
+  /** Forgets all entries; the records are not told. */
   clear(): void {
     this.count = 0;
     this.#times = [];

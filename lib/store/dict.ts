@@ -64,6 +64,7 @@ export class Dict {
     this.#words = slab.words;
   }
 
+  /** The hash of a key, as records keep it. */
   hash(buf: Uint8Array, off: number, len: number): number {
     return hashBytes(buf, off, len, this.seed.k0, this.seed.k1);
   }
@@ -88,6 +89,11 @@ export class Dict {
       ref = words[word];
     }
     return 0;
+  }
+
+  /** `find` for a key whose hash is not at hand. */
+  lookup(buf: Uint8Array, off: number, len: number): number {
+    return this.find(buf, off, len, this.hash(buf, off, len));
   }
 
   #findOutside(buf: Uint8Array, off: number, len: number, hash: number): number {
@@ -131,6 +137,7 @@ export class Dict {
     if (words[word + 2] < 0) this.slab.freeLarge(words[word + (this.keyAt >> 2)]);
   }
 
+  /** Bytes of a record's key. */
   keyLength(ref: number): number {
     return this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 2] & ~OUTSIDE;
   }
@@ -217,10 +224,12 @@ export class Dict {
     return this.#buckets;
   }
 
+  /** The first record of a bucket, 0 if it is empty. */
   first(bucket: number): number {
     return this.#head(bucket);
   }
 
+  /** The bucket in which a record is now. */
   bucketOfRecord(ref: number): number {
     return this.#bucketOf(this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 1]);
   }

@@ -125,8 +125,7 @@ export class VictimChooser {
       if (keys === 0) return null;
       while (this.#count > 0) {
         const { db, key } = this.#pool[--this.#count];
-        const { dict } = db!;
-        const ref = dict.find(key.buf, 0, key.len[0], dict.hash(key.buf, 0, key.len[0]));
+        const ref = db!.dict.lookup(key.buf, 0, key.len[0]);
         if (ref !== 0 && (!volatile || db!.expireAt(ref) !== -1)) return { db: db!, ref };
       }
     }

@@ -124,6 +124,7 @@ export class Slab {
     return handle;
   }
 
+  /** Puts another large value under the same handle. */
   replaceLarge(handle: number, value: Uint8Array): void {
     this.used += value.length - this.large[handle].length;
     this.large[handle] = value;
@@ -135,6 +136,7 @@ export class Slab {
     this.#freeLarge.push(handle);
   }
 
+  /** Keeps a collection's object; returns its handle. What it holds outside the slab it must `account` for itself. */
   newObject(value: object): number {
     this.used += HANDLE_OVERHEAD;
     const handle = this.#freeObjects.pop() ?? this.objects.length;

@@ -93,14 +93,17 @@ export function count(blob: Blob): number {
   return elements;
 }
 
+/** The first element. */
 export function first(blob: Blob): number {
   return blob.len > EMPTY_BYTES ? HEADER : -1;
 }
 
+/** The last element. */
 export function last(blob: Blob): number {
   return previous(blob, blob.len - 1);
 }
 
+/** The element after the one at `at`. */
 export function next(blob: Blob, at: number): number {
   const following = at + entrySize(blob.buf, blob.off + at);
   return following < blob.len - 1 ? following : -1;

@@ -55,8 +55,7 @@ export abstract class Table implements Collection {
 
   /** The record with that key, 0 when there is none. */
   find(buf: Uint8Array, off: number, len: number): number {
-    const dict = this.dict;
-    return dict.find(buf, off, len, dict.hash(buf, off, len));
+    return this.dict.lookup(buf, off, len);
   }
 
   /** The hash in a record. */
