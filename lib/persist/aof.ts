@@ -458,7 +458,7 @@ export class Aof implements PropagationListener {
   startRewrite(): boolean {
     const { engine, persistence } = this;
     const { process } = engine.platform;
-    const { aofUseRdbPreamble, appenddirname, appendfsync } = engine.config.values;
+    const { aofTimestampEnabled, aofUseRdbPreamble, appenddirname, appendfsync } = engine.config.values;
     this.#selected = -1;
     let sink: RdbFileSink;
     try {
@@ -489,7 +489,8 @@ export class Aof implements PropagationListener {
     this.rewriteStart = engine.platform.clock.now();
     this.#sink = sink;
     engine.log.notice(`Background append only file rewriting started by pid ${process.id}`);
-    const format = aofUseRdbPreamble ? persistence.rdbFormat("aof") : new CommandFormat();
+    const timestamp = aofTimestampEnabled ? Math.floor(this.rewriteStart / 1000) : null;
+    const format = aofUseRdbPreamble ? persistence.rdbFormat("aof") : new CommandFormat(timestamp);
     persistence.begin("aof", [sink], format, () => void this.#finishRewrite(sink, aofUseRdbPreamble));
     return true;
   }

@@ -30,8 +30,15 @@ export class CommandFormat implements SnapshotFormat {
   readonly #set = new SetView();
   readonly #zset = new ZsetView();
 
+  /** `timestamp`: seconds since 1970 to begin with (aof-timestamp-enabled), or null. */
+  constructor(readonly timestamp: number | null) {}
+
   seen(): void {}
-  begin(): void {}
+
+  begin(out: RdbWriter): void {
+    if (this.timestamp !== null) line(out, `#TS:${this.timestamp}`);
+  }
+
   end(): void {}
 
   select(out: RdbWriter, index: number): void {

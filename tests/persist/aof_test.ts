@@ -314,3 +314,19 @@ test("aof: names with blanks, quotes and line breaks find their way through the 
   await world.boot(...ON, "--appendfilename", name);
   assertEquals(await world.text("GET", "a"), "1");
 });
+
+test("aof: timestamps stand before the commands of their second, and in front of a base of commands", async () => {
+  const world = new World();
+  await world.boot(...ON, "--aof-timestamp-enabled", "yes", "--aof-use-rdb-preamble", "no");
+  await world.run("SET", "a", "1");
+  await world.run("SET", "a", "2");
+  await world.advance(1000);
+  await world.run("SET", "a", "3");
+  const stamps = [...world.file(INCREMENT).matchAll(/#TS:(\d+)\r\n/g)].map((match) => Number(match[1]));
+  assertEquals([stamps.length, stamps[1] - stamps[0]], [2, 1]);
+  await world.run("BGREWRITEAOF");
+  await world.advance(1000);
+  assert(/^#TS:\d+\r\n\*2/.test(world.file("/appendonlydir/appendonly.aof.2.base.aof")));
+  await world.boot(...ON);
+  assertEquals(await world.text("GET", "a"), "3");
+});
