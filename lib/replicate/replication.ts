@@ -152,7 +152,7 @@ export class Replication implements PropagationListener {
 
   /** Asks the replicas to confirm what they have; while writes are paused, later, because asking makes the stream longer. */
   requestAcks(): void {
-    if (this.isReplica) return;
+    if (this.isReplica || !this.stream.active) return;
     this.#wantsAcks = this.engine.paused;
     if (this.#wantsAcks) return;
     this.command(Math.max(0, this.#selected), GETACK);

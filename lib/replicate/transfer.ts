@@ -12,7 +12,7 @@
 
 import { latin1 } from "../bytes/ascii.ts";
 import type { File, PlatformError } from "../platform/platform.ts";
-import { SourceLost, StreamSource } from "../persist/rdb_source.ts";
+import type { StreamSource } from "../persist/rdb_source.ts";
 import { Database } from "../store/database.ts";
 import type { Replication } from "./replication.ts";
 
@@ -201,7 +201,7 @@ export class Transfer {
   async #loadAsItComes(aside: boolean): Promise<void> {
     const { replication } = this;
     const { keyspace, persistence } = replication.engine;
-    const source = new StreamSource(persistence.sums);
+    const source = persistence.newStream();
     source.onHungry = () => this.owner.goOn();
     this.#source = source;
     this.isLoading = true;
@@ -223,7 +223,7 @@ export class Transfer {
       else this.#log.warning("Replication stream EOF marker is broken");
     } catch (error) {
       let reason = error instanceof Error ? error.message : String(error);
-      if (error instanceof SourceLost) {
+      if (source.isLost) {
         reason = `Internal error in RDB reading offset ${source.position}: Unexpected EOF reading RDB file (${reason})`;
       }
       this.#log.warning(`Failed trying to load the MASTER synchronization DB from socket: ${reason}`);

@@ -9,7 +9,7 @@ import { test } from "../kit/test.ts";
 import { PORT, type SimulatedServer, SimulatedServers } from "./simulated.ts";
 
 const HOSTS = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
-const ROUNDS = 25;
+const ROUNDS = 15;
 const STEPS = 40;
 
 /** A write of some type, to one of a few keys, in one of three databases. */
