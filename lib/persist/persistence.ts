@@ -16,7 +16,7 @@ import { CorruptData, ShortData } from "./rdb_reader.ts";
 import { DamagedFile, LoadError, type LoadOptions, loadRdb, RdbFileSink, removeLeftover } from "./rdb_file.ts";
 import { Aof } from "./aof.ts";
 import { loadAof, readManifest } from "./aof_load.ts";
-import { FileSource, type RdbSource } from "./rdb_source.ts";
+import { FileSource, type RdbSource, StreamSource } from "./rdb_source.ts";
 import { RdbFormat, type RdbOptions } from "./rdb_format.ts";
 import { Snapshot, type SnapshotFormat, type SnapshotSink, writeAll } from "./snapshot.ts";
 
@@ -400,6 +400,11 @@ export class Persistence {
       }
       throw new DamagedFile(error);
     }
+  }
+
+  /** For a data set that comes over a connection: to be filled, and given to `loadFrom`. */
+  newStream(): StreamSource {
+    return new StreamSource(this.sums);
   }
 
   /**

@@ -220,12 +220,14 @@ export async function loadRdb(
   const atOnce = engine.config.values.keyLoadDelay === 0 ? AT_ONCE : 1;
   const steps = [() => load.header(), () => load.step(), () => load.trailer()];
   for (const step of steps) {
-    for (;;) {
+    for (let more = true; more;) {
       const waiting = progress(source.position);
       if (waiting !== null) await waiting;
-      source.mark();
       try {
-        if (!step()) break;
+        for (let i = 0; i < atOnce && more; i++) {
+          source.mark();
+          more = step();
+        }
       } catch (error) {
         if (error instanceof CorruptData) error.details = load.details();
         await source.refill(error);

@@ -160,6 +160,10 @@ export class StreamSource extends RdbSource {
     this.#wake?.(null);
   }
 
+  get isLost(): boolean {
+    return this.#lost !== null;
+  }
+
   /** The loader is to end. */
   lose(reason: string): void {
     this.#lost = reason;
