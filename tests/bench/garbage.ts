@@ -71,14 +71,14 @@ async function measure(runtime: "deno" | "bun", commands: number): Promise<void>
   if (collections.length === 0) return console.log("  no collection at all");
   const pauses = collections.map((one) => one.pauseMs).sort((a, b) => a - b);
   const part = Math.max(1, Math.floor(collections.length / 5));
-  const heap = (some: Collection[]) => Math.min(...some.map((one) => one.heap)).toFixed(1);
+  const heap = (some: Collection[]) => some.map((one) => one.heap).sort((a, b) => a - b)[some.length >> 1].toFixed(1);
   console.log(
     `  ${collections.length} collections, pauses: median ${pauses[pauses.length >> 1].toFixed(2)} ms, longest ${
       pauses.at(-1)!.toFixed(2)
     } ms, ${pauses.filter((ms) => ms > LIMIT_MS).length} over ${LIMIT_MS} ms`,
   );
   console.log(
-    `  heap after collecting: ${heap(collections.slice(0, part))} MB in the first fifth, ${
+    `  median of the heap after collecting: ${heap(collections.slice(0, part))} MB in the first fifth, ${
       heap(collections.slice(-part))
     } MB in the last`,
   );
