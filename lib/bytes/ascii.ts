@@ -100,7 +100,7 @@ export function parseBigInt64(buf: Uint8Array, off: number, len: number): bigint
 }
 
 /** C's isspace. */
-function isSpace(byte: number): boolean {
+export function isSpace(byte: number): boolean {
   return byte === 32 || (byte >= 9 && byte <= 13);
 }
 
@@ -167,7 +167,7 @@ for (let i = 0; i < 100; i++) {
 }
 
 /** The number of digits of `n`, 0 ≤ n < 10^9. */
-function digitCount(n: number): number {
+export function digitCount(n: number): number {
   if (n < 100) return n < 10 ? 1 : 2;
   if (n < 10_000) return n < 1000 ? 3 : 4;
   if (n < 1_000_000) return n < 100_000 ? 5 : 6;
@@ -175,8 +175,8 @@ function digitCount(n: number): number {
   return 9;
 }
 
-/** Writes exactly `count` digits of `n` (0 ≤ n < 10^9) at `at`, with leading zeros when it has fewer. */
-function writeDigits(buf: Uint8Array, at: number, n: number, count: number): number {
+/** Writes exactly `count` digits of `n` (0 ≤ n < 10^9) at `at`, with leading zeros when it has fewer; returns the offset after them. */
+export function writeDigits(buf: Uint8Array, at: number, n: number, count: number): number {
   let position = at + count;
   while (position - at >= 2) {
     const quotient = (n / 100) | 0;
@@ -222,8 +222,8 @@ const POWERS = new Float64Array(23);
 for (let i = 0; i < 23; i++) POWERS[i] = Number(`1e${i}`);
 
 /**
- * The common case of a float: optional `-`, at most fifteen digits, an optional point. Both the digits and the power of ten are exact doubles,
- * so one division rounds correctly. NaN when the text is anything else (valid or not).
+ * The common case of a float: optional `-`, at most fifteen digits, an optional point. Both the digits and the power of ten are exact
+ * doubles, so one division rounds correctly. NaN when the text is anything else (valid or not).
  */
 function plainDouble(buf: Uint8Array, off: number, len: number): number {
   if (len > 17) return NaN;

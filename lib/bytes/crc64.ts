@@ -1,5 +1,6 @@
 /**
- * CRC-64 with the "Jones" polynomial (0xad93d23594c935a9, reflected, starting at 0): the checksum at the end of RDB files and DUMP payloads.
+ * CRC-64 with the "Jones" polynomial (0xad93d23594c935a9, reflected, starting at 0): the checksum at the end of RDB files and DUMP
+ * payloads.
  *
  * Every byte of a data set goes through here on each save and load. A 64-bit CRC as BigInt would be slower than the disk, so the
  * register is two int32 halves, and eight bytes are folded per step with eight tables ("slicing by 8").

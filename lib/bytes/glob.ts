@@ -3,8 +3,8 @@
  *
  * `*` any run, `?` any byte, `[a-z]`, `[^a]` classes, `\x` literally x. The odd rules, which clients can see: a pattern of only stars does
  * not match the empty text (the callers treat a lone `*` as "all"); a class without `]` ends with the pattern, and a backslash at the
- * end is a literal one; ranges compare signed bytes and may be written backwards; in a case-insensitive class a byte after a backslash still
- * compares exactly.
+ * end is a literal one; ranges compare signed bytes and may be written backwards; in a case-insensitive class a byte after a backslash
+ * still compares exactly.
  *
  * Only the last star seen is ever retried: if the rest after a later star matches nowhere, it cannot match further to the right
  * either. So two saved positions replace recursion, hostile patterns cost at most pattern × text steps, and none overflows the stack.

@@ -8,7 +8,7 @@
 
 import { lower, MAX_INT64, parseBigInt64, parseInt64 } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
-import { command } from "../engine/command.ts";
+import { type Command, command } from "../engine/command.ts";
 import { bitfieldKeys } from "../engine/keys.ts";
 import { type ErrorReply, errorReply, NOT_INTEGER, SYNTAX } from "../resp/errors.ts";
 import { Type } from "../store/record.ts";
@@ -208,4 +208,4 @@ function seemsLarge(argument: bigint, max: bigint): boolean {
   return !signed || max - argument > MAX_INT64;
 }
 
-export const commands = [bitfield, bitfieldRo];
+export const commands: Command[] = [bitfield, bitfieldRo];

@@ -5,7 +5,7 @@
 
 import { lower, parseBigInt64, parseInt64 } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
-import { command } from "../engine/command.ts";
+import { type Command, command } from "../engine/command.ts";
 import { errorReply, NOT_INTEGER, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
 import { DEL, EventClass, keyEvent } from "../store/events.ts";
 import { Hint, Kind, Type } from "../store/record.ts";
@@ -257,4 +257,4 @@ const bitop = command({
   },
 });
 
-export const commands = [getbit, setbit, bitcount, bitpos, bitop];
+export const commands: Command[] = [getbit, setbit, bitcount, bitpos, bitop];

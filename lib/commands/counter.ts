@@ -16,7 +16,7 @@ import {
 } from "../bytes/ascii.ts";
 import { addLongDouble, formatHuman, isFiniteLongDouble, LONG_ZERO, parseLongDouble } from "../bytes/longdouble.ts";
 import type { Client } from "../engine/client.ts";
-import { command } from "../engine/command.ts";
+import { type Command, command } from "../engine/command.ts";
 import { errorReply, INCREMENT_NOT_FINITE, INCREMENT_OVERFLOW, NOT_FLOAT, NOT_INTEGER } from "../resp/errors.ts";
 import { EventClass, keyEvent } from "../store/events.ts";
 import { Hint, Type } from "../store/record.ts";
@@ -165,4 +165,4 @@ const incrbyfloat = command({
   },
 });
 
-export const commands = [incr, decr, incrby, decrby, incrbyfloat];
+export const commands: Command[] = [incr, decr, incrby, decrby, incrbyfloat];

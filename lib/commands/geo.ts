@@ -1,8 +1,8 @@
 /**
  * Geo commands: positions are scores of sorted sets (bytes/geohash.ts), so a geo index is a sorted set like any other.
  *
- * A search looks into the ranges of scores that cover the shape and measures every member there. What it finds is kept in typed arrays: places in the
- * sorted set (see `ZsetView.load`), distances and coordinates; members are read again only for the reply.
+ * A search looks into the ranges of scores that cover the shape and measures every member there. What it finds is kept in typed
+ * arrays: places in the sorted set (see `ZsetView.load`), distances and coordinates; members are read again only for the reply.
  */
 
 import { fromLatin1, lower, MIN_INT64, parseDouble } from "../bytes/ascii.ts";

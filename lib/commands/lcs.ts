@@ -8,7 +8,7 @@
 
 import { lower } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
-import { command } from "../engine/command.ts";
+import { type Command, command } from "../engine/command.ts";
 import { errorReply, NOT_INTEGER, SYNTAX } from "../resp/errors.ts";
 import { Type } from "../store/record.ts";
 
@@ -168,4 +168,4 @@ function replyRange(c: Client, start: number, length: number): void {
   c.reply.int(start + length - 1);
 }
 
-export const commands = [lcs];
+export const commands: Command[] = [lcs];

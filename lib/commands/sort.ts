@@ -214,8 +214,8 @@ let foundOff = 0;
 let foundLen = 0;
 
 /**
- * Looks up what pattern `i` means for an element: the element itself (`#`), the string of the key that has the element in place of the star,
- * or a field of the hash that is there (`key->field`). False when there is nothing.
+ * Looks up what pattern `i` means for an element: the element itself (`#`), the string of the key that has the element in place of the
+ * star, or a field of the hash that is there (`key->field`). False when there is nothing.
  */
 function lookUp(c: Client, i: number, element: number): boolean {
   const { args: a, db } = c;

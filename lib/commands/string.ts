@@ -12,7 +12,7 @@ import type { Args } from "../bytes/args.ts";
 import { equalsFolded, lower, MAX_INT64, parseBigInt64 } from "../bytes/ascii.ts";
 import { copyBytes } from "../bytes/span.ts";
 import type { Client } from "../engine/client.ts";
-import { command } from "../engine/command.ts";
+import { type Command, command } from "../engine/command.ts";
 import { setKeys } from "../engine/keys.ts";
 import { errorReply, invalidExpire, NOT_INTEGER, STRING_TOO_LONG, SYNTAX, wrongArity } from "../resp/errors.ts";
 import { DEL, EventClass, keyEvent } from "../store/events.ts";
@@ -568,7 +568,7 @@ function replyRange(c: Client): void {
   reply.bulk(db.valueBuffer(ref), db.valueOffset(ref) + start, end - start + 1);
 }
 
-export const commands = [
+export const commands: Command[] = [
   get,
   set,
   setnx,

@@ -1,10 +1,10 @@
 /**
  * Eviction: keeps the memory of data and clients below `maxmemory` by giving up keys.
  *
- * It runs before every command but the fast ones that need no memory, and from the cron, because clients' buffers grow on their own. One run takes
- * a fraction of a millisecond (`maxmemory-eviction-tenacity`); what is left to do is done in further runs in between commands, which
- * are let through meanwhile, so that lowering `maxmemory` by gigabytes stops nobody. Only when there is nothing left to evict
- * are commands refused.
+ * It runs before every command but the fast ones that need no memory, and from the cron, because clients' buffers grow on their own.
+ * One run takes a fraction of a millisecond (`maxmemory-eviction-tenacity`); what is left to do is done in further runs in between
+ * commands, which are let through meanwhile, so that lowering `maxmemory` by gigabytes stops nobody. Only when there is nothing left
+ * to evict are commands refused.
  */
 
 import { EVICTED } from "../store/events.ts";

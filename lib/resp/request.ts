@@ -12,7 +12,7 @@
  * Limits and texts of errors are those of Redis 7.0 (processMultibulkBuffer, processInlineBuffer in networking.c).
  */
 
-import { parseInt64 } from "../bytes/ascii.ts";
+import { isSpace, parseInt64 } from "../bytes/ascii.ts";
 import { Args } from "../bytes/args.ts";
 
 /** Longest inline command, and longest line with a count, in bytes. */
@@ -220,11 +220,9 @@ function indexOf(buf: Uint8Array, byte: number, from: number, end: number): numb
   return -1;
 }
 
-const isSpace = (byte: number) => byte === 32 || (byte >= 9 && byte <= 13);
-
 /**
- * Splits the first `length` bytes of `args.buf` in place: words, "…" with escapes (\n \r \t \b \a \xHH), '…' with \'. Returns false on quotes
- * that are not closed or not followed by a blank.
+ * Splits the first `length` bytes of `args.buf` in place: words, "…" with escapes (\n \r \t \b \a \xHH), '…' with \'. Returns false
+ * on quotes that are not closed or not followed by a blank.
  */
 function splitInline(args: Args, length: number): boolean {
   const buf = args.buf;

@@ -344,3 +344,20 @@ test("a listpack out of order, or with what is no score, is seen to be unsound",
   assert(!make("a", "x"));
   assert(!make("a", "nan"));
 });
+
+test("all members are equally likely to be drawn", () => {
+  for (const size of [10, 100, 700]) {
+    const keyspace = makeKeyspace(size);
+    const zset = new ZsetView().addKey(keyspace.databases[0], Args.of("key"), 0, 1);
+    for (let i = 0; i < size; i++) zset.add(i >> 2, fromLatin1(`m${i}`), 0, `m${i}`.length);
+    assertEquals(zset.table === null, size < 200);
+    const drawn = new Map<number, number>();
+    for (let i = 0; i < size * 400; i++) {
+      const place = zset.random(keyspace.random);
+      drawn.set(place, (drawn.get(place) ?? 0) + 1);
+    }
+    let chi = (size - drawn.size) * 400;
+    for (const count of drawn.values()) chi += (count - 400) ** 2 / 400;
+    assert(chi < size + 6 * Math.sqrt(2 * size), `${size}: ${chi}`);
+  }
+});

@@ -7,6 +7,8 @@
  * again.
  */
 
+import { digitCount, writeDigits } from "../../bytes/ascii.ts";
+
 const TWO_32 = 4294967296;
 /** Longest text of a 64-bit integer: "-9223372036854775808". */
 export const MAX_INT64_TEXT = 20;
@@ -114,7 +116,7 @@ export class Int64 {
     }
     const upper = hi >>> 0;
     const lower = lo >>> 0;
-    if (upper === 0 && lower < 1e9) return writeDigits(buf, at, lower, countDigits(lower)) - off;
+    if (upper === 0 && lower < 1e9) return writeDigits(buf, at, lower, digitCount(lower)) - off;
     // Division by 10^9, 16 bits at a time.
     const a = (upper % 1e9) * 65536 + (lower >>> 16);
     const b = (a % 1e9) * 65536 + (lower & 0xffff);
@@ -123,25 +125,8 @@ export class Int64 {
       buf[at++] = ZERO + Math.floor(quotient / 1e9);
       at = writeDigits(buf, at, quotient % 1e9, 9);
     } else {
-      at = writeDigits(buf, at, quotient, countDigits(quotient));
+      at = writeDigits(buf, at, quotient, digitCount(quotient));
     }
     return writeDigits(buf, at, b % 1e9, 9) - off;
   }
-}
-
-function countDigits(value: number): number {
-  if (value < 1e4) return value < 100 ? (value < 10 ? 1 : 2) : value < 1000 ? 3 : 4;
-  if (value < 1e6) return value < 1e5 ? 5 : 6;
-  return value < 1e8 ? (value < 1e7 ? 7 : 8) : 9;
-}
-
-/** Writes `value` (below 10^9) with that many digits; returns the end. */
-function writeDigits(buf: Uint8Array, off: number, value: number, digits: number): number {
-  let rest = value | 0;
-  for (let at = off + digits - 1; at >= off; at--) {
-    const tenth = (rest / 10) | 0;
-    buf[at] = ZERO + rest - tenth * 10;
-    rest = tenth;
-  }
-  return off + digits;
 }
