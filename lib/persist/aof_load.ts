@@ -20,7 +20,10 @@ import { Manifest, ManifestError } from "./manifest.ts";
 import type { Persistence } from "./persistence.ts";
 
 const READ_SIZE = 1024 * 1024;
+const CR = 13;
 const LF = 10;
+const ZERO = 48;
+const NINE = 57;
 
 /** Nobody reads the replies to a file. */
 const NO_LINK: Link = {
@@ -300,11 +303,21 @@ class AofReader {
     }
   }
 
+  /** The number in the line that `type` begins. */
   #number(type: number): number {
     if (!this.#fill(1)) throw new UnexpectedEnd();
     if (this.#buf[this.#at] !== type) throw new BadFormat();
+    const buf = this.#buf, end = this.#end;
+    let at = this.#at + 1;
+    let value = 0;
+    for (; at < end && buf[at] >= ZERO && buf[at] <= NINE; at++) value = value * 10 + buf[at] - ZERO;
+    // A whole line in the buffer, as nearly always.
+    if (at + 1 < end && buf[at] === CR && buf[at + 1] === LF && at > this.#at + 1 && value <= Number.MAX_SAFE_INTEGER) {
+      this.#at = at + 2;
+      return value;
+    }
     const { off, len } = this.#line();
-    const value = parseInt64(this.#buf, off + 1, len - 1);
+    value = parseInt64(this.#buf, off + 1, len - 1);
     if (!(value >= 0)) throw new BadFormat();
     return value;
   }
