@@ -111,9 +111,7 @@ const geohash = command({
   complexity: "O(log(N)) for each member requested, where N is the number of elements in the sorted set.",
   summary: "Returns members of a geospatial index as standard geohash strings",
   syntax: "key member [member ...]",
-  run(c) {
-    replyPositions(c, () => c.reply.text(geohashText(position.longitude, position.latitude)), () => c.reply.null());
-  },
+  run: (c) => replyPositions(c, replyGeohash, (c) => c.reply.null()),
 });
 
 const geopos = command({
@@ -127,9 +125,7 @@ const geopos = command({
   complexity: "O(N) where N is the number of members requested.",
   summary: "Returns longitude and latitude of members of a geospatial index",
   syntax: "key member [member ...]",
-  run(c) {
-    replyPositions(c, () => replyCoordinates(c, position.longitude, position.latitude), () => c.reply.nullArray());
-  },
+  run: (c) => replyPositions(c, replyPosition, (c) => c.reply.nullArray()),
 });
 
 const georadius = command({
@@ -294,16 +290,24 @@ function propagateAdd(c: Client, from: number, count: number): void {
 // ---- Reading ---------------------------------------------------------------------------------------------------------------------
 
 /** GEOHASH and GEOPOS: for each member its position, which is in `position` then, or nothing. */
-function replyPositions(c: Client, found: () => void, missing: () => void): void {
+function replyPositions(c: Client, found: (c: Client) => void, missing: (c: Client) => void): void {
   const { args: a, reply } = c;
   const ref = c.readTyped(1, Type.ZSET);
   if (ref < 0) return;
   if (ref !== 0) zset.open(c.db, ref);
   reply.array(a.argc - 2);
   for (let i = 2; i < a.argc; i++) {
-    if (ref !== 0 && findPosition(c, i, position)) found();
-    else missing();
+    if (ref !== 0 && findPosition(c, i, position)) found(c);
+    else missing(c);
   }
+}
+
+function replyGeohash(c: Client): void {
+  c.reply.text(geohashText(position.longitude, position.latitude));
+}
+
+function replyPosition(c: Client): void {
+  replyCoordinates(c, position.longitude, position.latitude);
 }
 
 /** Puts the position of the member that argument i names; false when there is none. */
