@@ -39,6 +39,8 @@ const FIRST = 6;
 const USUAL = 8192;
 const MOST_SPARE = 64;
 const MIN_CAPACITY = 64;
+/** Nodes below this double when they grow. */
+const SHORT = 1024;
 /** Up to this many bytes a loop beats the native copy. */
 const COPY_BY_LOOP = 48;
 /** What the objects of a node and of a list cost, roughly. */
@@ -53,6 +55,13 @@ let scratch = new Uint8Array(USUAL);
 function scratchFor(length: number): Uint8Array {
   if (scratch.length < length || scratch.length > 16 * USUAL) scratch = new Uint8Array(Math.max(length, USUAL));
   return scratch;
+}
+
+/** Room for `length` bytes and for some more: a short list doubles, one of some kilobytes must not keep as much again. */
+function grownCapacity(length: number): number {
+  if (length > USUAL) return length + (length >>> 2);
+  const capacity = length < SHORT ? Math.max(length * 2, MIN_CAPACITY) : length + (length >>> 2);
+  return Math.min(capacity, USUAL);
 }
 
 function takeBytes(capacity: number): Uint8Array {
@@ -106,7 +115,7 @@ export class ListNode implements Blob {
       this.#place(copy, 0, buf, at, remove, insert, tail);
       return;
     }
-    buf = takeBytes(length <= USUAL ? Math.min(Math.max(length * 2, MIN_CAPACITY), USUAL) : length + (length >>> 2));
+    buf = takeBytes(grownCapacity(length));
     const old = this.buf;
     this.#place(old, off, buf, at, remove, insert, tail);
     this.buf = buf;
