@@ -277,6 +277,7 @@ export class ClientConnection implements ConnectionHandler, Link {
         this.#droppable = reply.at;
         if (client.replySkip > 0) client.replySkip--;
         execute(client);
+        if (client.isReplica && reply.at > this.#droppable) this.#refuseReplica();
         this.#dropReplies();
         if (reply.at > FLUSH_AT) this.flush();
         if (client.closing || this.#held) break;
@@ -293,6 +294,15 @@ export class ClientConnection implements ConnectionHandler, Link {
     engine.endServing();
     reply.limit = Infinity;
     this.#batch = 0;
+  }
+
+  /** A reply in the middle of the stream would be taken for a part of it. */
+  #refuseReplica(): void {
+    const { reply, log } = this.server.engine;
+    const name = this.client.command?.fullName ?? "<unknown>";
+    log.warning(`Replica generated a reply to command '${name}', disconnecting it: ${clientInfo(this.client)}`);
+    reply.at = this.#droppable;
+    this.close();
   }
 
   /** CLIENT REPLY: forgets what the current command has replied. */
