@@ -51,15 +51,16 @@ if (process.args.length === 0) {
     "Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf",
   );
 } else log.warning("Configuration loaded");
-log.raw(
-  `Redstart ${platform.runtime.name} ${platform.runtime.version}, port ${config.values.port}, PID: ${process.id}\n`,
-);
 try {
   await server.start();
 } catch {
   log.warning(`Failed listening on port ${config.values.port} (TCP), aborting.`);
   process.exit(1);
 }
+// Whoever waits for this line can connect.
+log.raw(
+  `Redstart ${platform.runtime.name} ${platform.runtime.version}, port ${config.values.port}, PID: ${process.id}\n`,
+);
 server.onEnd = () => process.exit(0);
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.onSignal(signal, () => server.ending.signalled(signal));
