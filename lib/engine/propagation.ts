@@ -85,7 +85,7 @@ export class Propagation {
 
   /** The current command goes out even if it changed nothing. */
   force(): void {
-    this.#forced = true;
+    this.#forced = this.active;
   }
 
   /** True when the current command asked for something out of the ordinary, or something is pending. */

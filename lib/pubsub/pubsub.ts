@@ -114,6 +114,7 @@ export class PubSub {
 
   /** Sends argument `message` to those who listen to argument `channel`; returns how many that are. */
   publish(a: Args, channel: number, message: number, shard: boolean): number {
+    if (shard ? this.shardChannels.size === 0 : this.channels.size + this.patterns.size === 0) return 0;
     return this.#publish(
       a.buf.subarray(a.off[channel], a.off[channel] + a.len[channel]),
       a.buf.subarray(a.off[message], a.off[message] + a.len[message]),
