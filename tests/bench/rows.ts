@@ -110,6 +110,28 @@ export const throughput: readonly ThroughputRow[] = [
     cost: 6,
   },
   {
+    name: "ZRANGE of 100 (of 100,000)",
+    group: "more",
+    command: ["ZRANGE", "zset", 50_000, 50_099],
+    prepare: (client) => fill(client, 100_000, (i) => ["ZADD", "zset", (i * 7919) % 100_003, `member:${pad(i)}`]),
+    cost: 12,
+    pipelines: [1, 16],
+  },
+  {
+    name: "HGETALL (100 fields)",
+    group: "more",
+    command: ["HGETALL", "hash:__rand_int__"],
+    keyspace: 1000,
+    prepare: (client) =>
+      fill(
+        client,
+        1000,
+        (i) => ["HSET", `hash:${pad(i)}`, ...Array.from({ length: 100 }, (_, n) => [`f${n}`, value]).flat()],
+      ),
+    cost: 20,
+    pipelines: [1, 16],
+  },
+  {
     name: "HGETALL (1,000 fields)",
     group: "more",
     command: ["HGETALL", "large"],
@@ -126,6 +148,17 @@ export const throughput: readonly ThroughputRow[] = [
       await fill(client, 1000, (i) => ["SADD", "b", `m${i * 3}`]);
     },
     cost: 150,
+    pipelines: [1, 16],
+  },
+  {
+    name: "SINTER (10,000 with 10,000)",
+    group: "more",
+    command: ["SINTER", "a", "b"],
+    prepare: async (client) => {
+      await fill(client, 10_000, (i) => ["SADD", "a", `m${i * 2}`]);
+      await fill(client, 10_000, (i) => ["SADD", "b", `m${i * 3}`]);
+    },
+    cost: 1500,
     pipelines: [1, 16],
   },
   {
