@@ -364,7 +364,8 @@ function range(c: Client, keyAt: number, by: number, order: number): void {
   replyHeader(c, count, options.withScores);
   if (count === 0) return;
   zset.start(backward ? zset.to - 1 : zset.from, backward);
-  for (; count > 0 && zset.next(); count--) replyEntry(c, zset, options.withScores);
+  if (!options.withScores) return zset.giveMembers(count, c.reply);
+  for (; count > 0 && zset.next(); count--) replyEntry(c, zset, true);
 }
 
 function parseOptions(c: Client, from: number, isStore: boolean): boolean {

@@ -45,6 +45,11 @@ export interface HashSeed {
   readonly k1: number;
 }
 
+/** Takes a key's bytes; a Reply is one. */
+export interface KeySink {
+  bulk(buf: Uint8Array, off: number, len: number): void;
+}
+
 export class Dict {
   count = 0;
   /** While set, the table neither grows nor shrinks: a snapshot that walks it in bucket order relies on that. */
@@ -153,6 +158,15 @@ export class Dict {
   keyOffset(ref: number): number {
     const word = (ref & IN_PAGE) << 1;
     return this.#words[ref >>> PAGE_BITS][word + 2] < 0 ? 0 : (word << 2) + this.keyAt;
+  }
+
+  /** Gives the key to `sink`. */
+  giveKey(ref: number, sink: KeySink): void {
+    const words = this.#words[ref >>> PAGE_BITS];
+    const word = (ref & IN_PAGE) << 1;
+    const len = words[word + 2];
+    if (len >= 0) sink.bulk(this.#bytes[ref >>> PAGE_BITS], (word << 2) + this.keyAt, len);
+    else sink.bulk(this.slab.large[words[word + (this.keyAt >> 2)]], 0, len & ~OUTSIDE);
   }
 
   /** Adds a record whose key (`writeKey`) is not in the table yet. */

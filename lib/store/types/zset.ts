@@ -14,7 +14,7 @@ import type { Database } from "../database.ts";
 import { Type } from "../record.ts";
 import { type Blob, HeapBlob } from "./blob.ts";
 import * as listpack from "./listpack.ts";
-import { ListpackCursor } from "./listpack.ts";
+import { ListpackCursor, type TextSink } from "./listpack.ts";
 import { RankCursor } from "./ranktree.ts";
 import { SortedSet } from "./sorted_set.ts";
 import type { TableHome } from "./table.ts";
@@ -349,6 +349,21 @@ export class ZsetView extends CollectionView<SortedSet> {
     const following = this.#readPair(at);
     this.#at = this.#backward ? previousPair(this.blob, at) : following;
     return true;
+  }
+
+  /** Gives `sink` the next `count` members of the walk, or as many as there are. */
+  giveMembers(count: number, sink: TextSink): void {
+    const { table } = this;
+    if (table === null) {
+      for (; count > 0 && this.next(); count--) this.member.writeTo(sink);
+      return;
+    }
+    const { dict, tree } = table;
+    const cursor = this.#cursor;
+    for (; count > 0 && this.#more; count--) {
+      dict.giveKey(cursor.ref, sink);
+      this.#more = this.#backward ? tree.previous(cursor) : tree.next(cursor);
+    }
   }
 
   /** Makes the member at a place the current one: a record of the table, an offset in the listpack. */
