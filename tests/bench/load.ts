@@ -1,11 +1,13 @@
 /**
  * The load: redis-benchmark for throughput, so that nothing of ours generates it, and a pipelined loader of our own for
- * filling servers, because exact keys and values are wanted.
+ * filling servers, because exact keys and values are wanted. Latency beside other work is sampled here too, under writes of a fixed rate.
  */
 
 import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
-import type { Client, Command } from "../kit/client.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Client, type Command, encodeCommands } from "../kit/client.ts";
+import type { TestServer } from "../kit/server.ts";
 
 export interface Load {
   readonly port: number;
@@ -82,4 +84,69 @@ export async function fillStrings(client: Client, count: number): Promise<void> 
     }
   }
   await client.readBytes(5 * (count - Math.max(0, Math.ceil(count / size) - pending) * size));
+}
+
+/** The keys of `fillStrings`, chosen at random. */
+const someKey = (keys: number): string => `key:${String(Math.floor(Math.random() * keys)).padStart(12, "0")}`;
+
+/** A write load that is the same for every server, unlike one at full speed. */
+export interface Writes {
+  stop(): Promise<void>;
+}
+
+/** Sets random ones of `fillStrings`' keys, about 10,000 a second in small batches; after a stall it does not make up for it. */
+export async function steadyWrites(server: TestServer, keys: number): Promise<Writes> {
+  const client = await server.connect();
+  client.timeoutMs = 120_000;
+  const perMs = 10;
+  const value = "w".repeat(32);
+  let stopped = false;
+  const write = async () => {
+    let last = performance.now();
+    while (!stopped) {
+      await sleep(1);
+      const now = performance.now();
+      const size = Math.min(100, Math.round((now - last) * perMs));
+      last = now;
+      if (size === 0) continue;
+      const batch = Array.from({ length: size }, (): Command => ["SET", someKey(keys), value]);
+      client.send(encodeCommands(batch));
+      await client.readBytes(5 * size);
+    }
+  };
+  const writing = write();
+  return {
+    async stop() {
+      stopped = true;
+      await writing;
+      client.close();
+    },
+  };
+}
+
+/**
+ * Milliseconds that GETs of random keys take while `work` runs. About every millisecond one is sent, whether or not the one before is
+ * answered: if a server stops for a while, all that would have come in that time are counted.
+ */
+export async function sampleLatency(server: TestServer, keys: number, work: () => Promise<void>): Promise<number[]> {
+  using client = await server.connect();
+  client.timeoutMs = 120_000;
+  const samples: number[] = [];
+  let working = true;
+  const finished = work().finally(() => working = false);
+  const pending: Promise<void>[] = [];
+  let previous = Promise.resolve();
+  while (working) {
+    const start = performance.now();
+    client.send(encodeCommands([["GET", someKey(keys)]]));
+    previous = previous.then(async () => {
+      await client.readReply();
+      samples.push(performance.now() - start);
+    });
+    pending.push(previous);
+    await sleep(1);
+  }
+  await finished;
+  await Promise.all(pending);
+  return samples;
 }

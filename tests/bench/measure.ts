@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "../kit/client.ts";
 import { errorOf } from "../kit/reply.ts";
-import { freePort, redstartCommand, startServer, type TestServer } from "../kit/server.ts";
+import { freePort, redstartCommand, type StartOptions, startServer, type TestServer } from "../kit/server.ts";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,10 +33,42 @@ export interface Effort {
   readonly runs: number;
   /** About how long one run of a GET takes, in seconds; the figures in README are made with 1 or more. */
   readonly seconds: number;
+  /** Keys in a snapshot and in a full resynchronisation. */
+  readonly keys: number;
+}
+
+/** A line of a table that has one column per server. */
+export interface Figure {
+  /** With the unit. */
+  readonly name: string;
+  /** Decimals. */
+  readonly digits: number;
+  /** In the order of the contestants; undefined where there is nothing to measure. */
+  readonly values: readonly (number | undefined)[];
+}
+
+/** Starts one server per contestant; if one fails, the others are stopped. */
+export async function startAll(
+  contestants: readonly Contestant[],
+  options: StartOptions = {},
+): Promise<Map<Contestant, TestServer>> {
+  const servers = new Map<Contestant, TestServer>();
+  try {
+    for (const name of contestants) servers.set(name, await startServer(commandLine(name), options));
+  } catch (error) {
+    await stopAll(servers);
+    throw error;
+  }
+  return servers;
+}
+
+export async function stopAll(servers: ReadonlyMap<Contestant, TestServer>): Promise<void> {
+  for (const server of servers.values()) await server[Symbol.asyncDispose]();
 }
 
 /** Requests per second a GET reaches, roughly, by pipeline: only used to choose how many to send. */
-const expectedRate = (pipeline: number): number => pipeline === 1 ? 70_000 : pipeline <= 16 ? 600_000 : 1_100_000;
+export const expectedRate = (pipeline: number): number =>
+  pipeline === 1 ? 70_000 : pipeline <= 16 ? 600_000 : 1_100_000;
 
 /** Measures one command at one pipeline depth on all servers. A server that does not know the command yields null. */
 export async function measureThroughput(
@@ -153,4 +185,10 @@ export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** The value below which `part` (0 to 1) of the values are; 1 gives the largest. */
+export function percentile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)];
 }

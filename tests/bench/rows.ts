@@ -169,6 +169,14 @@ export const throughput: readonly ThroughputRow[] = [
   },
 ];
 
+/** What is written when the price of persistence and replication is measured. */
+export const SET_ROW: ThroughputRow = {
+  name: "SET",
+  group: "main",
+  command: ["SET", key, value],
+  keyspace: 100_000,
+};
+
 /** Elements per command while filling a collection. */
 const PER_COMMAND = 50;
 

@@ -4,11 +4,12 @@
  *     deno task bench                                        the main commands, memory and start-up
  *     deno task bench --only set,get --pipelines 16 --runs 3
  *     deno task bench --only default,more,elements           the further groups
+ *     deno task bench --only persistence,replication
  *     deno task bench --quick --servers redis,bun            shorter runs
  *     deno task bench --servers redis,deno,dist/redstart     an executable
  *     deno task bench --readme                               also writes the tables into README.md
  *
- * `--only` takes groups (main default more memory elements start) and beginnings of rows' names. Needs Linux and Redis's
+ * `--only` takes groups (main default more memory elements start persistence replication) and beginnings of rows' names. Needs Linux and Redis's
  * own redis-server and redis-benchmark. On a busy machine the figures mean little.
  */
 
@@ -23,10 +24,13 @@ import {
   commandLine,
   type Contestant,
   type Effort,
+  type Figure,
   measureMemory,
   measureStart,
   measureThroughput,
 } from "./measure.ts";
+import { measurePersistence } from "./persistence.ts";
+import { measureReplication } from "./replication.ts";
 import { memory, throughput } from "./rows.ts";
 
 const options = parseArgs(process.argv.slice(2), {
@@ -51,9 +55,16 @@ const chosen = (group: string, name: string): boolean =>
 const effort: Effort = {
   runs: Number(text("runs", options.quick ? "3" : "5")),
   seconds: Number(text("seconds", options.quick ? "0.3" : "1.5")),
+  keys: options.quick ? 200_000 : 1_000_000,
 };
 
-const tables = [await throughputTable(), await memoryTable(), await startTable()].filter((table) => table !== "");
+const tables = [
+  await throughputTable(),
+  await memoryTable(),
+  await startTable(),
+  await figureTable("persistence", measurePersistence),
+  await figureTable("replication", measureReplication),
+].filter((table) => table !== "");
 const report = [
   `${cpus().length} × ${cpus()[0]?.model.trim()}; medians of ${effort.runs} runs, 50 connections.`,
   ...tables,
@@ -117,6 +128,20 @@ async function startTable(): Promise<string> {
   const line = ["start to first PONG, ms", ...times.map((time) => time.toFixed(0))];
   console.log(line.join("  "));
   return table(["", ...labels], [line]);
+}
+
+/** A table with one column per server, if its group is selected. */
+async function figureTable(
+  group: string,
+  measure: (contestants: readonly Contestant[], effort: Effort) => Promise<Figure[]>,
+): Promise<string> {
+  if (!only.includes(group)) return "";
+  const lines = (await measure(contestants, effort)).map(({ name, digits, values }) => [
+    name,
+    ...withRatio(values, (value) => digits === 0 ? thousands(value) : value.toFixed(digits)),
+  ]);
+  for (const line of lines) console.log(line.join("  "));
+  return table([group, ...labels], lines);
 }
 
 /** The figures as text; all but the first with their ratio to the first, which is Redis. */
