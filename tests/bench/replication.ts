@@ -23,7 +23,6 @@ import { SET_ROW } from "./rows.ts";
 /** Redis would wait five seconds for further replicas before it begins to send a snapshot. */
 const MASTER_ARGS = ["--repl-diskless-sync-delay", "0"];
 const PIPELINE = 16;
-const LAG_SAMPLES_PER_RUN = 1000;
 
 /** All rows of the table, measured on all contestants. */
 export async function measureReplication(contestants: readonly Contestant[], effort: Effort): Promise<Figure[]> {
@@ -73,6 +72,8 @@ async function measureWriting(masters: Servers, replicas: Servers, effort: Effor
 }
 
 async function measureLag(masters: Servers, replicas: Servers, effort: Effort): Promise<Figure[]> {
+  // One takes about two milliseconds.
+  const count = Math.ceil(effort.seconds * 1000);
   const figures: Figure[] = [];
   for (const busy of [false, true]) {
     const samples = new Map([...masters.keys()].map((name) => [name, [] as number[]]));
@@ -81,7 +82,7 @@ async function measureLag(masters: Servers, replicas: Servers, effort: Effort): 
         const master = masters.get(name) as TestServer;
         const writes = busy ? await steadyWrites(master, 100_000) : null;
         try {
-          const lags = await lag(master, replicas.get(name) as TestServer, LAG_SAMPLES_PER_RUN);
+          const lags = await lag(master, replicas.get(name) as TestServer, count);
           if (run > 0) list.push(...lags);
         } finally {
           await writes?.stop();
