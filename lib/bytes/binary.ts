@@ -14,11 +14,6 @@ export function readU16LE(buf: Uint8Array, at: number): number {
   return buf[at] | (buf[at + 1] << 8);
 }
 
-/** 16 bits, big-endian. */
-export function readU16BE(buf: Uint8Array, at: number): number {
-  return (buf[at] << 8) | buf[at + 1];
-}
-
 /** Signed 16 bits, little-endian. */
 export function readI16LE(buf: Uint8Array, at: number): number {
   return ((buf[at] | (buf[at + 1] << 8)) << 16) >> 16;
@@ -44,11 +39,6 @@ export function readU32BE(buf: Uint8Array, at: number): number {
   return readI32BE(buf, at) >>> 0;
 }
 
-/** 64 bits, big-endian. */
-export function readU64BE(buf: Uint8Array, at: number): bigint {
-  return (BigInt(readU32BE(buf, at)) << 32n) | BigInt(readU32BE(buf, at + 4));
-}
-
 /** An IEEE double, little-endian. */
 export function readF64LE(buf: Uint8Array, at: number): number {
   for (let i = 0; i < 8; i++) floatBytes[i] = buf[at + i];
@@ -59,12 +49,6 @@ export function readF64LE(buf: Uint8Array, at: number): number {
 export function writeU16LE(buf: Uint8Array, at: number, n: number): void {
   buf[at] = n;
   buf[at + 1] = n >>> 8;
-}
-
-/** The low 16 bits of `n`, big-endian. */
-export function writeU16BE(buf: Uint8Array, at: number, n: number): void {
-  buf[at] = n >>> 8;
-  buf[at + 1] = n;
 }
 
 /** The low 32 bits of `n` (signed or not), little-endian. */
@@ -81,12 +65,6 @@ export function writeU32BE(buf: Uint8Array, at: number, n: number): void {
   buf[at + 1] = n >>> 16;
   buf[at + 2] = n >>> 8;
   buf[at + 3] = n;
-}
-
-/** The low 64 bits of `n` (signed or not), big-endian. */
-export function writeU64BE(buf: Uint8Array, at: number, n: bigint): void {
-  writeU32BE(buf, at, Number(BigInt.asUintN(32, n >> 32n)));
-  writeU32BE(buf, at + 4, Number(BigInt.asUintN(32, n)));
 }
 
 /** An IEEE double, little-endian. */

@@ -3,7 +3,7 @@
 import type { Client } from "./client.ts";
 
 /** Letters of the `flags` field. */
-export function clientFlags(c: Client): string {
+function clientFlags(c: Client): string {
   let flags = "";
   if (c.isReplica) flags += "S";
   else if (c.isMonitor) flags += "O";

@@ -299,7 +299,7 @@ function categoryWords(words: string, name: string): number {
 }
 
 /** The bit of one ACL category. */
-export function categoryBit(name: typeof CATEGORIES[number]): number {
+function categoryBit(name: typeof CATEGORIES[number]): number {
   return 1 << CATEGORIES.indexOf(name);
 }
 
