@@ -133,6 +133,11 @@ export class StreamSource extends RdbSource {
     return this.end - this.#marked;
   }
 
+  /** The loader waits: the step that it is at needs more than is here, however much that is. */
+  get isHungry(): boolean {
+    return this.#wake !== null;
+  }
+
   /** Takes `bytes[start, end)`. Not during a step. */
   push(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;

@@ -66,7 +66,12 @@ export class Transfer {
 
   /** It waits for the master to send more. */
   get isWaiting(): boolean {
-    return this.#source === null ? !this.isLoading : this.#source.waiting < ENOUGH;
+    return this.#source === null ? !this.isLoading : !this.#hasEnough(this.#source);
+  }
+
+  /** A value that is larger than that would never be complete if the limit were for it too. */
+  #hasEnough(source: StreamSource): boolean {
+    return source.waiting >= ENOUGH && !source.isHungry;
   }
 
   /** Decides where the snapshot goes; false if it cannot go there. */
@@ -118,7 +123,7 @@ export class Transfer {
       if (this.#isComplete(bytes, start, start + count)) source.complete();
       // Where the mark is, the loader knows; until it has come there everything is for it.
       this.#given = !marked && this.received === this.total;
-      if (source.waiting >= ENOUGH) this.owner.hold();
+      if (this.#hasEnough(source)) this.owner.hold();
       return count;
     }
     if (!this.#write(bytes, start, start + count)) return -1;
