@@ -5,7 +5,8 @@
  * (page number << 15 | granule within the page; a granule is 8 bytes), so 2^17 pages give 32 GiB. Ref 0 is "none":
  * page 0 is never handed out.
  *
- *   size classes   8, 16, … 128 bytes, then 8 steps to each doubling, up to 16 KiB (at most 11 % is lost to rounding)
+ *   size classes   8, 16, … 256 bytes, then 16 steps to each doubling (at most 6 % is lost to rounding) up to 4 KiB; above, a page is
+ *                  divided evenly into 63, 62, … 16 blocks of up to 16 KiB, so that no page ends in a large rest
  *   page           class, blocks in use, head of its free list (linked through the blocks' first word), bump pointer
  *   class          doubly linked list of its pages that have room; a page leaves the list when full
  *
@@ -18,10 +19,14 @@
  * `used` counts the bytes of live blocks (with rounding) and of large values: it is what `used_memory` reports.
  */
 
-const PAGE_BITS = 15;
+/** A ref is `page << PAGE_BITS | granule`. */
+export const PAGE_BITS = 15;
+/** The granule in a ref. */
+export const IN_PAGE = (1 << PAGE_BITS) - 1;
 const PAGE_GRANULES = 1 << PAGE_BITS;
 const PAGE_BYTES = PAGE_GRANULES * 8;
-const IN_PAGE = PAGE_GRANULES - 1;
+/** Up to here sizes have steps in proportion; larger blocks are parts of a page. */
+const STEPPED_GRANULES = 512;
 const MAX_GRANULES = 2048;
 /** Longest block in bytes. */
 export const MAX_BLOCK = MAX_GRANULES * 8;
@@ -32,8 +37,11 @@ const SPARE_PAGES = 16;
 
 const classGranules: number[] = [];
 for (let size = 1; size <= 16; size++) classGranules.push(size);
-for (let base = 16; base < MAX_GRANULES; base *= 2) {
-  for (let step = 1; step <= 8; step++) classGranules.push(base + (base / 8) * step);
+for (let base = 16; base < STEPPED_GRANULES; base *= 2) {
+  for (let step = 1; step <= 16; step++) classGranules.push(base + (base / 16) * step);
+}
+for (let parts = PAGE_GRANULES / STEPPED_GRANULES - 1; parts >= PAGE_GRANULES / MAX_GRANULES; parts--) {
+  classGranules.push(Math.floor(PAGE_GRANULES / parts));
 }
 /** Size class of a number of granules. */
 const classOf = new Uint8Array(MAX_GRANULES + 1);
