@@ -190,9 +190,13 @@ function admit(c: Client, cmd: Command): boolean {
   }
   if (denied & Deny.AUTH) return refuse(c, cmd, NOAUTH);
   if (c.deny & Deny.MULTI && cmd.flags & Flag.NO_MULTI) return refuse(c, cmd, NOT_IN_TRANSACTION);
-  if (engine.deny & Deny.OOM && !c.isTrusted) {
+  // A replica that does not ignore `maxmemory` evicts for its master's commands as for others, and may have to refuse them.
+  if (engine.deny & Deny.OOM && (!c.isTrusted || c.isMaster)) {
     const queued = transaction !== null && !(cmd.flags & Flag.UNQUEUED);
     if (!engine.eviction.free() && (flags & Flag.DENYOOM || queued)) return refuse(c, cmd, OOM);
+  }
+  if (denied & Deny.WRITE && c.isMaster && engine.diskError !== null) {
+    engine.replication.appliesWithoutDisk((flags & Flag.WRITE) !== 0);
   }
   if (denied & Deny.WRITE && !c.isTrusted) {
     const isWrite = (flags & Flag.WRITE) !== 0;

@@ -3,8 +3,8 @@
  *
  *   none → waiting-for-sync → in-progress → none
  *
- * Writes are paused. When a replica has confirmed the whole stream (or the time is up, with FORCE), this server follows it with
- * PSYNC … FAILOVER, which makes it the master. If it accepts, the pause ends and the writes that waited find a replica; if not,
+ * Writes are held back. When a replica has confirmed the whole stream (or the time is up, with FORCE), this server follows it with
+ * PSYNC … FAILOVER, which makes it the master. If it accepts, the writes that waited find a replica; if not,
  * this server is the master again.
  *
  * Behaviour and texts: replication.c of Redis 7.0.
@@ -23,8 +23,6 @@ export class Failover {
   /** Milliseconds since 1970, 0 for never. */
   #deadline = 0;
   #force = false;
-  /** The end of a pause that a client had asked for, which goes on afterwards; 0 for none. */
-  #pausedUntil = 0;
 
   constructor(readonly replication: Replication) {}
 
@@ -48,8 +46,8 @@ export class Failover {
     this.#deadline = timeout === 0 ? 0 : engine.keyspace.now + timeout;
     this.#force = force;
     this.state = "waiting";
-    this.#pausedUntil = engine.pauseUntil;
-    engine.pause(Infinity, true);
+    // Not a pause, which CLIENT UNPAUSE would end, and which a client's own pause must outlive.
+    engine.holdWrites();
   }
 
   /** Looks whether it can go on: after confirmations, and from time to time. */
@@ -89,13 +87,10 @@ export class Failover {
 
   /** It has succeeded or failed: clients go on. */
   end(): void {
-    const { engine } = this.replication;
     this.state = "none";
     this.#target = null;
     this.#deadline = 0;
     this.#force = false;
-    if (this.#pausedUntil <= engine.keyspace.now) return engine.unpause();
-    engine.pauseUntil = this.#pausedUntil;
-    this.#pausedUntil = 0;
+    this.replication.engine.releaseWrites();
   }
 }

@@ -26,6 +26,8 @@ import { ReplicationStream } from "./stream.ts";
 const KEEP_SCRATCH = 65536;
 /** Bytes of the stream that an error in it is shown with. */
 const SHOWN = 256;
+/** Milliseconds. */
+const DISK_WARNING_EVERY = 10_000;
 const NO_ID = "0".repeat(40);
 const PING = Arguments.of("PING");
 const GETACK = Arguments.of("REPLCONF", "GETACK", "*");
@@ -58,6 +60,8 @@ export class Replication implements PropagationListener {
   /** Database of the last command in the stream, -1 to select again. */
   #selected = -1;
   #waiters: Waiter[] = [];
+  /** When the log was last told that the disk cannot be written. */
+  #diskWarning = 0;
   #nextSecond = 0;
   #seconds = 1;
   #scratch = new Uint8Array(256);
@@ -362,6 +366,18 @@ export class Replication implements PropagationListener {
       `This ${from} panicked sending an error to its ${to} after processing the command '${name}'`,
     );
     engine.platform.process.exit(1);
+  }
+
+  /** The master's command comes while nothing can be written to the disk: the replica ends, or goes on if it is told to. */
+  appliesWithoutDisk(isWrite: boolean): void {
+    const { log, keyspace: { now }, config: { values }, platform } = this.engine;
+    if (isWrite && !values.replicaIgnoreDiskWriteErrors) {
+      log.warning("Replica was unable to write command to disk.");
+      platform.process.exit(1);
+    }
+    if (now <= this.#diskWarning + DISK_WARNING_EVERY) return;
+    this.#diskWarning = now;
+    log.warning("Replica is applying a command even though it is unable to write to disk.");
   }
 
   /** The end of the stream goes to the log. */
