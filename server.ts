@@ -7,10 +7,11 @@ import { Config, ConfigFileError } from "./lib/config/config.ts";
 import { choosePlatform } from "./lib/platform/choose.ts";
 import { fromLatin1 } from "./lib/bytes/ascii.ts";
 import { REDIS_VERSION } from "./lib/engine/version.ts";
+import { reportCrashes } from "./lib/observe/crash_report.ts";
 import { Server } from "./lib/server/server.ts";
 import { HELP, versionLine } from "./lib/server/texts.ts";
 
-const platform = await choosePlatform();
+const platform = await choosePlatform(true);
 const { process } = platform;
 
 function fail(error: ConfigFileError): never {
@@ -42,6 +43,7 @@ try {
   throw error;
 }
 const { log } = server;
+reportCrashes(server.engine);
 log.warning("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
 log.warning(
   `Redis version=${REDIS_VERSION}, bits=${process.machineBits}, commit=00000000, modified=0, pid=${process.id}, just started`,

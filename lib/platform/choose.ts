@@ -2,8 +2,11 @@
 
 import type { Platform } from "./platform.ts";
 
-/** The platform of the running process; loads only the adapter it needs. */
-export async function choosePlatform(): Promise<Platform> {
+/**
+ * The platform of the running process; loads only the adapter it needs. `ownsProcess`: nothing but the server runs here, so
+ * that it may hold the thread while it waits for its sockets.
+ */
+export async function choosePlatform(ownsProcess = false): Promise<Platform> {
   if ("Bun" in globalThis) return (await import("./bun.ts")).createPlatform();
-  return (await import("./deno.ts")).createPlatform();
+  return (await import("./deno.ts")).createPlatform(ownsProcess);
 }

@@ -1,5 +1,6 @@
 /**
- * The platform on Deno: sockets through Deno.listen and Deno.connect, the rest from `node.ts`.
+ * The platform on Deno: sockets through Deno.listen and Deno.connect, the rest from `node.ts`. A server program on Linux
+ * uses `epoll.ts` instead; embedded servers and other systems use these.
  *
  * Deno's sockets are promises: one loop per connection reads, and a write is in flight until its promise settles.
  * Two things follow for memory, which has to stay small with ten thousand idle connections:
@@ -14,6 +15,7 @@
  * between the two listeners that asked for `0.0.0.0` and `::`, so that both can be bound as on any other server.
  */
 
+import { createEpollParts } from "./epoll.ts";
 import { handlerFailure, platformError, toPlatformError } from "./errors.ts";
 import { createNodeParts, removeSocket, removeStaleSocket, setMode } from "./node.ts";
 import type { Address, Connection, ConnectionHandler, Listener, Net, Platform } from "./platform.ts";
@@ -459,9 +461,10 @@ function soon(run: () => void): void {
   }
 }
 
-/** The platform of a Deno process. */
-export function createPlatform(): Platform {
+/** The platform of a Deno process; `ownsProcess` when it is only a server and may wait for its sockets as it likes. */
+export function createPlatform(ownsProcess: boolean): Platform {
   const parts = createNodeParts();
-  parts.clock.soon = soon;
-  return { runtime: { name: "deno", version: Deno.version.deno }, net, ...parts };
+  const epoll = ownsProcess ? createEpollParts() : null;
+  Object.assign(parts.clock, epoll?.clock ?? { soon });
+  return { runtime: { name: "deno", version: Deno.version.deno }, net: epoll?.net ?? net, ...parts };
 }

@@ -310,6 +310,8 @@ export class Machine {
         runs.push(run);
         signals.set(name, runs);
       },
+      // A test that throws in a callback is to see it thrown.
+      onUncaught: () => {},
       stdout: (bytes) => void output.push(bytes.slice()),
       stderr: (bytes) => void output.push(bytes.slice()),
       readStdin: () => new Uint8Array(0),

@@ -26,6 +26,18 @@ function writeError(thrown: unknown, written: number): Error {
   return Object.assign(toPlatformError(thrown), { written });
 }
 
+let inBackground = 0;
+
+/** File operations whose end somebody waits for: while there are any, the thread must not sleep in anything else. */
+export function backgroundOperations(): number {
+  return inBackground;
+}
+
+function background<T>(start: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
+  inBackground++;
+  return new Promise<T>(start).finally(() => inBackground--);
+}
+
 class NodeFile implements File {
   readonly #fd: number;
   #closed = false;
@@ -44,7 +56,7 @@ class NodeFile implements File {
   }
 
   writeAsync(bytes: Uint8Array, start = 0, end = bytes.length): Promise<void> {
-    return new Promise((resolve, reject) => {
+    return background((resolve, reject) => {
       let at = start;
       const step = (): void => {
         if (at >= end) return resolve();
@@ -71,7 +83,7 @@ class NodeFile implements File {
   }
 
   readAsync(into: Uint8Array, start: number, end: number, position = -1): Promise<number> {
-    return new Promise((resolve, reject) => {
+    return background((resolve, reject) => {
       let at = start;
       const step = (): void => {
         if (at >= end) return resolve(at - start);
@@ -92,7 +104,7 @@ class NodeFile implements File {
   }
 
   dataSyncAsync(): Promise<void> {
-    return new Promise((resolve, reject) => {
+    return background((resolve, reject) => {
       fs.fdatasync(this.#fd, (failure) => failure ? reject(toPlatformError(failure)) : resolve());
     });
   }
@@ -160,7 +172,7 @@ class NodeFiles implements Files {
   }
 
   removeAsync(name: string): Promise<void> {
-    return new Promise((resolve, reject) => {
+    return background((resolve, reject) => {
       fs.unlink(name, (failure) => failure ? reject(toPlatformError(failure)) : resolve());
     });
   }
@@ -273,8 +285,13 @@ class NodeProcess implements Process {
     return { user: user / 1e6, system: system / 1e6 };
   }
 
-  onSignal(signal: "SIGINT" | "SIGTERM", run: () => void): void {
+  onSignal(signal: "SIGINT" | "SIGTERM" | "SIGABRT", run: () => void): void {
     process.on(signal, run);
+  }
+
+  onUncaught(run: (thrown: unknown) => void): void {
+    process.on("uncaughtException", run);
+    process.on("unhandledRejection", run);
   }
 
   stdout(bytes: Uint8Array): void {

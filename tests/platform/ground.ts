@@ -36,9 +36,9 @@ export interface Ground {
   leave(): void;
 }
 
-/** The platform this runtime really uses. */
-export async function realGround(): Promise<Ground> {
-  const platform = await choosePlatform();
+/** The platform this runtime really uses, in an embedded server or in a program of its own. */
+export async function realGround(ownsProcess = false): Promise<Ground> {
+  const platform = await choosePlatform(ownsProcess);
   const directory = mkdtempSync(join(tmpdir(), "platform-"));
   return {
     name: platform.runtime.name,

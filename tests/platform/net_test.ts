@@ -1,4 +1,4 @@
-/** The contract of `Net`, on the real adapter of the running runtime and on the simulation. */
+/** The contract of `Net`, on the real adapters of the running runtime and on the simulation. */
 
 import { assert, assertEquals } from "@std/assert";
 import type { Listener, PlatformError } from "../../lib/platform/platform.ts";
@@ -7,8 +7,15 @@ import { checksum, type Ground, pattern, realGround, Sender, simulatedGround, Wi
 
 const MEGABYTE = 1024 * 1024;
 
+const GROUNDS: [string, () => Ground | Promise<Ground>][] = [
+  ["real", () => realGround()],
+  ["simulated", () => simulatedGround()],
+];
+// Deno has other sockets for a program that is only a server.
+if (!("Bun" in globalThis)) GROUNDS.push(["program's", () => realGround(true)]);
+
 function contract(name: string, run: (ground: Ground) => Promise<void>): void {
-  for (const [where, make] of [["real", realGround], ["simulated", simulatedGround]] as const) {
+  for (const [where, make] of GROUNDS) {
     test(`${where} network: ${name}`, async () => {
       const ground = await make();
       try {
