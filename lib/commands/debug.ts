@@ -10,6 +10,7 @@ import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { replyHelp, subcommandSyntax } from "../engine/help.ts";
 import { loadAof } from "../persist/aof_load.ts";
+import { crashBySignal, currentStack, panic, panicLines } from "../observe/crash_report.ts";
 import { Digest, digestAll, digestValue } from "../observe/digest.ts";
 import { RdbWriter } from "../persist/rdb_writer.ts";
 import { writeValue } from "../persist/values.ts";
@@ -39,8 +40,7 @@ const NO_CLIENT_LIMIT = errorReply("ERR maxmemory-clients is disabled.");
 const NO_CLUSTER = errorReply("ERR Debug option only available for cluster mode enabled setup!");
 const LOADAOF_FAILED = errorReply("ERR Error trying to load the AOF files, check server logs.");
 const BIG_NUMBER = "1234567999999999999999999999999999999";
-/** Status with which the process ends when it is told to crash. */
-const CRASHED = 134;
+const SIGSEGV = 11;
 
 const HELP = [
   "AOF-FLUSH-SLEEP <microsec>",
@@ -155,10 +155,10 @@ const ANY = Infinity;
 
 const ACTIONS: ReadonlyMap<string, Action> = new Map([
   ["help", exactly(2, (c) => replyHelp(c, HELP))],
-  ["segfault", between(2, ANY, (c) => crash(c, "Redis crashed by signal: 11"))],
-  ["panic", between(2, ANY, (c) => crash(c, "DEBUG PANIC called"))],
-  ["assert", between(2, ANY, (c) => crash(c, "=== ASSERTION FAILED ==="))],
-  ["oom", between(2, ANY, (c) => crash(c, "Out Of Memory"))],
+  ["segfault", between(2, ANY, (c) => crashBySignal(c.engine, SIGSEGV, currentStack()))],
+  ["panic", between(2, ANY, (c) => panicNow(c, "called by Unit Test"))],
+  ["assert", between(2, ANY, failAssertion)],
+  ["oom", between(2, ANY, (c) => panicNow(c, "Redis aborting for OUT OF MEMORY"))],
   ["log", exactly(3, log)],
   ["leak", exactly(3, (c) => c.reply.ok())],
   ["reload", between(2, ANY, reload)],
@@ -218,9 +218,12 @@ function findAny(c: Client, i: number): number {
   return dict.find(args.buf, args.off[i], args.len[i], dict.hash(args.buf, args.off[i], args.len[i]));
 }
 
-function crash(c: Client, reason: string): void {
-  c.engine.log.warning(reason);
-  c.engine.platform.process.exit(CRASHED);
+function panicNow(c: Client, reason: string): void {
+  panic(c.engine, panicLines(reason), currentStack());
+}
+
+function failAssertion(c: Client): void {
+  panic(c.engine, ["=== ASSERTION FAILED ===", "==> DEBUG ASSERT '1 == 2' is not true"], currentStack());
 }
 
 function log(c: Client): void {

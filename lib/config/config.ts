@@ -9,7 +9,17 @@ import { globMatch } from "../bytes/glob.ts";
 import { fromHost, hostPath } from "../bytes/path.ts";
 import type { Files } from "../platform/platform.ts";
 import { bytesToText, type Directory, errorText, textToBytes } from "./host.ts";
-import { DENY_LOADING, HIDDEN, IMMUTABLE, type Parameter, PROTECTED, SENSITIVE, type State, wordsOf } from "./kinds.ts";
+import {
+  DEBUG,
+  DENY_LOADING,
+  HIDDEN,
+  IMMUTABLE,
+  type Parameter,
+  PROTECTED,
+  SENSITIVE,
+  type State,
+  wordsOf,
+} from "./kinds.ts";
 import { clampHz, ConfigFileError, type Directives, Loader, parseCommandLine } from "./load.ts";
 import { PARAMETERS } from "./parameters.ts";
 import { rewriteText } from "./rewrite.ts";
@@ -257,6 +267,17 @@ export class Config {
     if (parameter === null) throw new Error(`no such parameter: ${name}`);
     const outcome = parameter.set(this.state, wordsOf(parameter, value));
     return typeof outcome === "string" ? outcome : null;
+  }
+
+  /** Parameters that matter for crash reports, a line each. */
+  debugText(): string {
+    let lines = "";
+    for (const entry of ENTRIES.values()) {
+      if (entry.parameter.flags & DEBUG && entry.name === entry.parameter.name) {
+        lines += `${entry.name} ${this.show(entry)}\n`;
+      }
+    }
+    return lines;
   }
 
   /** Whether the value after this name in CONFIG SET must be kept out of logs. */

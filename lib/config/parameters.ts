@@ -33,7 +33,7 @@ const NO_AFFINITY = "the runtimes cannot pin threads to CPUs";
 const NO_JEMALLOC = "memory comes from the runtime, not from jemalloc";
 const NO_DEFRAG = "there is no jemalloc to defragment";
 const NO_SYSLOG = "the runtimes have no syslog";
-const NO_CRASH_HANDLER = "the runtime handles its own crashes";
+const NO_CRASH_HANDLER = "the runtime manages the memory and the thread it runs on";
 const NO_OOM_SCORE = "nothing is forked, the score stays";
 const NO_TITLE = "the runtimes cannot change the title of a process";
 
@@ -145,9 +145,9 @@ const runtime: readonly Parameter[] = [
   yesNo("always-show-logo", { flags: IMMUTABLE }),
   yesNo("set-proc-title", { flags: IMMUTABLE, withoutEffect: NO_TITLE }),
   text("proc-title-template", { check: titleTemplate, withoutEffect: NO_TITLE }),
-  yesNo("crash-log-enabled", { withoutEffect: NO_CRASH_HANDLER }),
+  yesNo("crash-log-enabled"),
   yesNo("crash-memcheck-enabled", { withoutEffect: NO_CRASH_HANDLER }),
-  yesNo("use-exit-on-panic", { flags: HIDDEN, withoutEffect: NO_CRASH_HANDLER }),
+  yesNo("use-exit-on-panic", { flags: HIDDEN }),
   integer("watchdog-period", 0, INT_MAX, { flags: HIDDEN, withoutEffect: NO_CRASH_HANDLER }),
   yesNo("disable-thp", { flags: IMMUTABLE, withoutEffect: "the runtime manages its pages" }),
   text("ignore-warnings", { withoutEffect: "there is no such warning to ignore" }),

@@ -68,6 +68,11 @@ export class Observation {
     this.#redacted.push(i);
   }
 
+  /** Whether argument i of the command that is running must not be shown. */
+  isRedacted(args: Args, i: number): boolean {
+    return this.#redactedOf === args && this.#redactedAt === this.engine.stats.commands && this.#redacted.includes(i);
+  }
+
   /** `ran`: the command has been counted already. */
   #hidden(args: Args): readonly number[] {
     return this.#redactedOf === args && this.#redactedAt === this.engine.stats.commands - 1 ? this.#redacted : NONE;
