@@ -17,10 +17,16 @@ const NO_BYTES = new Uint8Array(0);
 export class Args {
   buf: Uint8Array = NO_BYTES;
   argc = 0;
-  off: Int32Array = new Int32Array(16);
-  len: Int32Array = new Int32Array(16);
+  off: Int32Array;
+  len: Int32Array;
   begin = -1;
   end = -1;
+
+  /** With room for `capacity` arguments to begin with. */
+  constructor(capacity = 16) {
+    this.off = new Int32Array(capacity);
+    this.len = new Int32Array(capacity);
+  }
 
   /** Room for at least `count` arguments. */
   reserve(count: number): void {
@@ -51,22 +57,22 @@ export class Args {
 
   /** The same arguments in memory of their own, with the frame if there is one. */
   copy(): Args {
-    const copy = new Args();
-    copy.argc = this.argc;
-    copy.off = this.off.slice(0, this.argc);
-    copy.len = this.len.slice(0, this.argc);
+    const { argc } = this;
+    const copy = new Args(argc);
+    copy.argc = argc;
+    for (let i = 0; i < argc; i++) copy.len[i] = this.len[i];
     if (this.begin >= 0) {
       copy.buf = this.buf.slice(this.begin, this.end);
-      for (let i = 0; i < this.argc; i++) copy.off[i] -= this.begin;
+      for (let i = 0; i < argc; i++) copy.off[i] = this.off[i] - this.begin;
       copy.begin = 0;
       copy.end = copy.buf.length;
       return copy;
     }
     let size = 0;
-    for (let i = 0; i < this.argc; i++) size += this.len[i];
+    for (let i = 0; i < argc; i++) size += this.len[i];
     copy.buf = new Uint8Array(size);
     let at = 0;
-    for (let i = 0; i < this.argc; i++) {
+    for (let i = 0; i < argc; i++) {
       copy.buf.set(this.buf.subarray(this.off[i], this.off[i] + this.len[i]), at);
       copy.off[i] = at;
       at += this.len[i];

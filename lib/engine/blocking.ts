@@ -5,7 +5,9 @@
  * `Engine.changed` sees them all), the key is marked ready, and after the current command (or transaction) the
  * clients that wait for it are served in the order in which they came: the very same handler runs again with the same arguments
  * and `client.readyKey` set to the key's argument. If there is still nothing it calls `block` again, and the client keeps its place
- * and its deadline. Nobody polls: a waiting client costs a timer, if it has a timeout, and two objects.
+ * and its deadline. Nobody polls: a waiting client costs a timer, if it has a timeout, and a few objects.
+ *
+ * The clients that wait for one key are a linked list, so that ten thousand of them come and go at the same price each.
  */
 
 import type { Args } from "../bytes/args.ts";
@@ -39,6 +41,8 @@ export class Blocked {
   again = false;
   /** Whatever the command has to remember until it runs again (the IDs that `$` stood for). */
   state: unknown = null;
+  /** Its place in the queue of each of its keys. */
+  readonly places: Place[] = [];
   constructor(
     readonly client: Client,
     readonly command: Command,
@@ -57,19 +61,48 @@ interface ReadyKey {
   readonly key: Uint8Array;
 }
 
+/** A client's place in a queue. One that was left still leads on to those that were behind it. */
+class Place {
+  previous: Place | null = null;
+  next: Place | null = null;
+  isLeft = false;
+  constructor(readonly blocked: Blocked, readonly queue: Queue) {}
+}
+
 /** Those who wait for a key, first come first. */
 class Queue {
-  readonly clients = new Set<Blocked>();
+  first: Place | null = null;
+  last: Place | null = null;
+  size = 0;
   /** How many of them must hear of the key when it is gone, too. */
   anyType = 0;
 
+  /** `name` is the queue's in `#waiting`. */
+  constructor(readonly name: string) {}
+
+  /** Adds a client, unless it has just been added (BLPOP k k). */
   add(blocked: Blocked): void {
-    if (blocked.options!.anyType && !this.clients.has(blocked)) this.anyType++;
-    this.clients.add(blocked);
+    const { last } = this;
+    if (last !== null && last.blocked === blocked) return;
+    const place = new Place(blocked, this);
+    blocked.places.push(place);
+    place.previous = last;
+    if (last === null) this.first = place;
+    else last.next = place;
+    this.last = place;
+    this.size++;
+    if (blocked.options!.anyType) this.anyType++;
   }
 
-  delete(blocked: Blocked): void {
-    if (this.clients.delete(blocked) && blocked.options!.anyType) this.anyType--;
+  delete(place: Place): void {
+    const { previous, next } = place;
+    if (previous === null) this.first = next;
+    else previous.next = next;
+    if (next === null) this.last = previous;
+    else next.previous = previous;
+    place.isLeft = true;
+    this.size--;
+    if (place.blocked.options!.anyType) this.anyType--;
   }
 }
 
@@ -107,7 +140,7 @@ export class Blocking {
     for (let i = options.first; i < options.first + options.count; i++) {
       const name = keyName(c.db, args.buf, args.off[i], args.len[i]);
       let queue = this.#waiting.get(name);
-      if (queue === undefined) this.#waiting.set(name, queue = new Queue());
+      if (queue === undefined) this.#waiting.set(name, queue = new Queue(name));
       queue.add(blocked);
     }
     this.engine.keyspace.attention |= Attention.BLOCKED;
@@ -211,17 +244,13 @@ export class Blocking {
   }
 
   #leave(blocked: Blocked): void {
-    const { args, options, client } = blocked;
-    client.blocked = null;
+    blocked.client.blocked = null;
     this.count--;
     if (blocked.timer !== null) this.engine.platform.clock.cancel(blocked.timer);
-    if (options === null) return;
-    for (let i = options.first; i < options.first + options.count; i++) {
-      const name = keyName(blocked.db, args.buf, args.off[i], args.len[i]);
-      const queue = this.#waiting.get(name);
-      if (queue === undefined) continue;
-      queue.delete(blocked);
-      if (queue.clients.size === 0) this.#waiting.delete(name);
+    for (const place of blocked.places) {
+      const { queue } = place;
+      queue.delete(place);
+      if (queue.size === 0) this.#waiting.delete(queue.name);
     }
     if (this.#waiting.size === 0) this.engine.keyspace.attention &= ~Attention.BLOCKED;
   }
@@ -238,7 +267,7 @@ export class Blocking {
   /** All keys of the database may have changed (SWAPDB, FLUSHDB, a new data set). */
   databaseChanged(db: Database): void {
     for (const [name, queue] of this.#waiting) {
-      const [blocked] = queue.clients;
+      const { blocked } = queue.first!;
       if (blocked.db !== db || this.#readyNames.has(name)) continue;
       this.#readyNames.add(name);
       const { args, options } = blocked;
@@ -270,9 +299,10 @@ export class Blocking {
     if (queue === undefined) return;
     const hash = db.dict.hash(key, 0, key.length);
     // Those who come to wait meanwhile are not among the first `left`.
-    let left = queue.clients.size;
-    for (const blocked of queue.clients) {
-      if (left-- === 0) break;
+    let left = queue.size;
+    for (let place = queue.first; place !== null && left-- > 0; place = place.next) {
+      if (place.isLeft) continue;
+      const { blocked } = place;
       const { client, options, args } = blocked;
       const ref = db.dict.find(key, 0, key.length, hash);
       // Thousands may wait for one element: the first has taken it.

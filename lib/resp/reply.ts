@@ -32,6 +32,8 @@ const EMPTY_BULK = fromLatin1("$0\r\n\r\n");
 export class Reply {
   buf: Uint8Array = new Uint8Array(INITIAL);
   at = 0;
+  /** Where the replies to the client being served begin: behind those to the client in whose batch it is served. */
+  base = 0;
   resp3 = false;
   /** A batch longer than this will not be sent (client-output-buffer-limit). */
   limit = Infinity;
@@ -44,7 +46,7 @@ export class Reply {
 
   /** True when more is pointless: commands that may reply with any number of elements stop then. */
   get isFull(): boolean {
-    return this.at > this.limit;
+    return this.at - this.base > this.limit;
   }
 
   /** Makes room for `count` more bytes. */
@@ -58,10 +60,10 @@ export class Reply {
     this.buf = grown;
   }
 
-  /** Forgets everything written. */
+  /** Forgets everything written for the client being served. */
   clear(): void {
-    this.at = 0;
-    if (this.buf.length > KEEP) this.buf = new Uint8Array(INITIAL);
+    this.at = this.base;
+    if (this.at === 0 && this.buf.length > KEEP) this.buf = new Uint8Array(INITIAL);
   }
 
   /** Copies out and removes what was written since `mark` (an earlier value of `at`). */

@@ -50,6 +50,8 @@ const BLOCK = 16 * 1024;
 const SHARED = 4 * 1024;
 const BLOCK_OVERHEAD = 48;
 const NO_BYTES = new Uint8Array(0);
+/** Never added to. */
+const NOTHING: Uint8Array[] = [];
 const NO_LIMIT: OutputBufferLimit = { hard: 0, soft: 0, softSeconds: 0 };
 
 /** Parsers and input buffers that no connection needs at the moment. */
@@ -86,7 +88,7 @@ export class ClientConnection implements ConnectionHandler, Link {
   /** The most that waited since the cron last looked. */
   #inputPeak = 0;
   /** What others have sent in the course of the present batch. */
-  #gathered: Uint8Array[] = [];
+  #gathered: Uint8Array[] = NOTHING;
   /** Bytes of the batch that is being worked off, 0 in between. */
   #batch = 0;
   /** Where in the reply buffer the replies begin that CLIENT REPLY may drop. */
@@ -309,7 +311,8 @@ export class ClientConnection implements ConnectionHandler, Link {
   #dropReplies(): void {
     if (!this.client.replyOff && this.client.replySkip !== 1) return;
     const { reply } = this.server.engine;
-    if (reply.at > this.#droppable) reply.at = this.#droppable;
+    const from = Math.max(this.#droppable, reply.base);
+    if (reply.at > from) reply.at = from;
   }
 
   #protocolError(text: string, bytes: Uint8Array, from: number, end: number): void {
@@ -321,6 +324,7 @@ export class ClientConnection implements ConnectionHandler, Link {
   }
 
   resume(): void {
+    if (this.#parser === null) return;
     this.server.engine.platform.clock.soon(() => {
       if (this.#parser === null || this.#held || this.client.closing) return;
       this.server.engine.refreshTime();
@@ -331,11 +335,14 @@ export class ClientConnection implements ConnectionHandler, Link {
   // ---- Out ---------------------------------------------------------------------------------------------------------------------
 
   flush(): void {
-    const { reply, stats } = this.server.engine;
-    if (this.#gathered.length > 0 && !this.server.engine.holdReplies) this.sendGathered();
+    const { engine } = this.server;
+    const { reply, stats } = engine;
+    const later = engine.holdReplies || engine.inBetween;
+    if (this.#gathered.length > 0 && !later) this.sendGathered();
     this.#dropReplies();
     this.#droppable = 0;
-    const length = reply.at;
+    const { base } = reply;
+    const length = reply.at - base;
     if (length === 0) {
       if (this.#closeWhenSent && this.outputBytes === 0 && this.#gathered.length === 0) this.connection.close();
       return;
@@ -346,8 +353,8 @@ export class ClientConnection implements ConnectionHandler, Link {
       reply.clear();
       return this.#closeOverLimit();
     }
-    if (this.server.engine.holdReplies) {
-      this.#gather(reply.buf.slice(0, length));
+    if (later) {
+      this.#gather(reply.buf.slice(base, reply.at));
       return reply.clear();
     }
     stats.writes++;
@@ -370,8 +377,11 @@ export class ClientConnection implements ConnectionHandler, Link {
   }
 
   #gather(bytes: Uint8Array): void {
-    if (this.#gathered.length === 0) this.server.engine.gathering.push(this);
-    this.#gathered.push(bytes);
+    if (this.#gathered.length > 0) this.#gathered.push(bytes);
+    else {
+      this.#gathered = [bytes];
+      this.server.engine.gathering.push(this);
+    }
   }
 
   sendNow(bytes: Uint8Array): void {
@@ -383,7 +393,7 @@ export class ClientConnection implements ConnectionHandler, Link {
   sendGathered(): void {
     const parts = this.#gathered;
     if (parts.length === 0) return;
-    this.#gathered = [];
+    this.#gathered = NOTHING;
     this.#sendNow(parts.length === 1 ? parts[0] : joined(parts));
     if (this.#closeWhenSent && this.outputBytes === 0) this.connection.close();
   }
