@@ -73,11 +73,15 @@ export class Eviction {
   }
 
   #run(start: number, maxmemory: number): "enough" | "more" | "nothing left" {
-    const { keyspace, config: { values }, platform: { clock } } = this.engine;
+    const { keyspace, observation, config: { values }, platform: { clock } } = this.engine;
     const until = start + allowance(values.maxmemoryEvictionTenacity);
     for (let n = 1;; n++) {
       // What is dead already goes first.
-      if (keyspace.graveyard.length > 0) keyspace.reap(until);
+      if (keyspace.graveyard.length > 0) {
+        const reaping = observation.beginDelay();
+        keyspace.reap(until);
+        observation.endDelay(reaping, "eviction-lazyfree");
+      }
       if (this.usedMemory <= maxmemory) return "enough";
       const victim = this.#chooser.choose(values.maxmemoryPolicy, values.maxmemorySamples);
       if (victim !== null) this.#evict(victim.db, victim.ref);
@@ -92,7 +96,10 @@ export class Eviction {
     const { dict } = db;
     const from = dict.keyOffset(ref);
     const bytes = dict.keyBuffer(ref).slice(from, from + dict.keyLength(ref));
+    const start = engine.observation.beginDelay();
+    // A large value that a snapshot still has to write is written first.
     db.remove(ref);
+    engine.observation.endDelay(start, "eviction-del");
     keyspace.evictedKeys++;
     if (keyspace.attention === 0) return;
     const key = keyspace.keyArgs.point(bytes, 0, bytes.length);

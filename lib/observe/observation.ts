@@ -20,6 +20,7 @@ import { monitorLine } from "./monitor.ts";
 import { loggedArguments, SlowLog } from "./slowlog.ts";
 
 const NONE: readonly number[] = [];
+const NOT_TIMED = -1;
 /** Milliseconds between two samples of the metrics. */
 const SAMPLE_EVERY = 100;
 /** So many clients are looked at for their memory with each sample, on average. */
@@ -82,7 +83,7 @@ export class Observation {
 
   /** A command took so long. One that blocks is only done when it is served. */
   timed(c: Client, cmd: Command, micros: number): void {
-    this.#spike((cmd.flags & Flag.FAST) !== 0 ? "fast-command" : "command", micros);
+    this.#spike(c.readyKey !== 0 ? "command-unblocking" : eventOf(cmd), micros);
     if (c.blocked === null) return this.#finished(c, cmd, micros, micros);
     c.duration = c.readyKey === 0 ? micros : c.duration + micros;
     if (c.readyKey !== 0 && !c.blocked.again) this.#finished(c, cmd, micros, c.duration);
@@ -101,7 +102,7 @@ export class Observation {
     const each = micros / calls;
     cmd.usec += micros;
     this.#record(cmd, each, calls);
-    this.#spike((cmd.flags & Flag.FAST) !== 0 ? "fast-command" : "command", each);
+    this.#spike(eventOf(cmd), each);
     if (!this.#isSlow(cmd, each)) return;
     this.slowlog.add(
       { args: [fromLatin1(cmd.fullName)], client: c.link.remote, name: c.name },
@@ -151,6 +152,18 @@ export class Observation {
   /** Something other than a command took so many milliseconds. */
   delay(event: string, ms: number): void {
     this.#spike(event, ms * 1000);
+  }
+
+  /** Begins to time something other than a command; what it returns goes to `endDelay`. Reads no clock unless somebody wants to know. */
+  beginDelay(): number {
+    return this.engine.config.values.latencyMonitorThreshold === 0 ? NOT_TIMED : this.engine.platform.clock.monotonic();
+  }
+
+  /** What began at `start` is over. The delay belongs to all the events. */
+  endDelay(start: number, ...events: readonly string[]): void {
+    if (start === NOT_TIMED) return;
+    const ms = this.engine.platform.clock.monotonic() - start;
+    for (const event of events) this.delay(event, ms);
   }
 
   /** Shows the command that just ran to the clients in MONITOR mode. */
@@ -216,4 +229,9 @@ export class Observation {
     for (const metric of this.#metrics) metric.reset();
     for (const cmd of table) cmd.resetStatistics();
   }
+}
+
+/** The latency event that a command's time belongs to. */
+function eventOf(cmd: Command): string {
+  return (cmd.flags & Flag.FAST) !== 0 ? "fast-command" : "command";
 }

@@ -174,12 +174,15 @@ export class Aof implements PropagationListener {
     const length = this.#at;
     const { aofFlushSleep } = this.engine.debug;
     if (aofFlushSleep > 0) this.engine.platform.clock.block(aofFlushSleep / 1000);
+    const { observation } = this.engine;
+    const start = observation.beginDelay();
     try {
       this.#file.write(this.#buf, 0, length);
     } catch (error) {
       this.#writeFailed(error as PlatformError);
       return false;
     }
+    observation.endDelay(start, "aof-write", this.#companyEvent);
     this.#size += length;
     this.currentSize += length;
     this.#at = 0;
@@ -188,6 +191,12 @@ export class Aof implements PropagationListener {
     // A sync that failed is not forgotten because a write succeeds.
     if (!this.lastWriteOk && !this.#syncIsSuspect) this.#recovered();
     return true;
+  }
+
+  /** The latency event that tells what else the disk had to do during a write. */
+  get #companyEvent(): string {
+    if (this.#syncing) return "aof-write-pending-fsync";
+    return this.persistence.background === "none" ? "aof-write-alone" : "aof-write-active-child";
   }
 
   #writeFailed(error: PlatformError): void {
@@ -242,12 +251,15 @@ export class Aof implements PropagationListener {
 
   #syncNow(): boolean {
     if (!this.#unsynced || this.#file === null) return true;
+    const { observation, config } = this.engine;
+    const start = observation.beginDelay();
     try {
       this.#file.dataSync();
     } catch (error) {
       this.#syncFailed(error as PlatformError);
       return false;
     }
+    if (config.values.appendfsync === "always") observation.endDelay(start, "aof-fsync-always");
     this.#unsynced = false;
     this.#lastSync = this.engine.keyspace.now;
     return true;
@@ -562,7 +574,9 @@ export class Aof implements PropagationListener {
     let step = "";
     const move = (what: string, from: string, shown: string, to: string) => {
       step = `Error trying to rename the temporary AOF ${what} file ${shown} into ${to}`;
+      const start = engine.observation.beginDelay();
       files.rename(from, this.path(to));
+      engine.observation.endDelay(start, "aof-rename");
       made.push(this.path(to));
       engine.log.notice(`Successfully renamed the temporary AOF ${what} file ${shown} into ${to}`);
     };

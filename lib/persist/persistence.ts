@@ -270,7 +270,9 @@ export class Persistence {
     this.engine.log.warning("Background saving terminated by signal 10");
     this.#sink = null;
     this.background = "none";
+    const start = this.engine.observation.beginDelay();
     sink.discard();
+    this.engine.observation.endDelay(start, "rdb-unlink-temp-file");
     this.snapshot?.abandon();
     this.#onSaved(false);
   }
