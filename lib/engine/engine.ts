@@ -93,8 +93,9 @@ export class Engine implements KeyspaceObserver {
   gathering: Link[] = [];
   /** Clients whose command waits for the end of a pause. */
   postponed: Client[] = [];
-  pauseUntil = 0;
-  /** MIGRATEs under way: others' writes wait for their end. */
+  /** End of the pause that a client asked for. */
+  #pauseUntil = 0;
+  /** MIGRATEs, a shutdown, a failover under way: writes wait for their end. */
   #writeHolds = 0;
 
   // Reasons to refuse writes; `updateWriteDeny` after a change.
@@ -235,9 +236,9 @@ export class Engine implements KeyspaceObserver {
 
   // ---- Pause -------------------------------------------------------------------------------------------------------------------
 
-  /** CLIENT PAUSE until `until` (ms since 1970). A running pause is only ever made longer and stricter, unless `replace`. */
+  /** CLIENT PAUSE until `until` (ms since 1970). A running pause is only ever made longer and stricter. */
   pause(until: number, writesOnly: boolean): void {
-    this.pauseUntil = Math.max(this.pauseUntil, until);
+    this.#pauseUntil = Math.max(this.#pauseUntil, until);
     if (!writesOnly) this.deny = (this.deny & ~Deny.PAUSED_WRITE) | Deny.PAUSED_ALL;
     else if (!(this.deny & Deny.PAUSED_ALL)) this.deny |= Deny.PAUSED_WRITE;
     this.updateExpiry();
@@ -261,12 +262,12 @@ export class Engine implements KeyspaceObserver {
 
   /** For the cron: ends a pause whose time is up. */
   endPause(): void {
-    const due = this.keyspace.now >= this.pauseUntil;
+    const due = this.keyspace.now >= this.#pauseUntil;
     if (this.paused && due && (this.#writeHolds === 0 || this.deny & Deny.PAUSED_ALL)) this.unpause();
   }
 
   unpause(): void {
-    this.pauseUntil = 0;
+    this.#pauseUntil = 0;
     this.deny &= ~(Deny.PAUSED_ALL | Deny.PAUSED_WRITE);
     if (this.#writeHolds > 0) this.deny |= Deny.PAUSED_WRITE;
     this.updateExpiry();
