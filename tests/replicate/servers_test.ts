@@ -139,6 +139,26 @@ test("FAILOVER hands the role over without losing a write", async () => {
   assertEquals((await info(first, "stats")).get("sync_full"), "1");
 });
 
+test("FAILOVER to a replica that refuses leaves everything as it was", async () => {
+  if (!hasRedis()) return;
+  await using one = await startRedstart({ args: AT_ONCE });
+  await using two = await replicaOf(startRedis, one);
+  const [first, second] = [await one.connect(), await two.connect()];
+  await synchronised(first, second);
+  await second.ok("ACL", "SETUSER", "default", "-psync");
+  assertEquals(await first.call("FAILOVER", "TO", "127.0.0.1", two.port), { status: "OK" });
+  assertEquals(await first.call("SET", "k", "v"), { status: "OK" });
+  assertMatch(one.output(), /FAILOVER to 127\.0\.0\.1:\d+ aborted: Failover target rejected psync request/);
+  await sameDigest(first, second);
+  const fields = await info(first);
+  assertEquals([fields.get("role"), fields.get("master_failover_state"), fields.get("sync_full")], [
+    "master",
+    "no-failover",
+    "1",
+  ]);
+  assertMatch(fields.get("sync_partial_ok") ?? "", /^[1-9]/);
+});
+
 test("a live migration off Redis: follow it, then take over", async () => {
   if (!hasRedis()) return;
   await using redis = await startRedis({ args: [...AT_ONCE, "--requirepass", "secret"] });
