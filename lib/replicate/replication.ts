@@ -54,6 +54,8 @@ export class Replication implements PropagationListener {
   database = 0;
   /** Milliseconds since 1970 at which the link to a master was lost, 0 while it is up. */
   downSince = 0;
+  /** The server ends: the last file names the end of the stream, and nothing must come behind it. */
+  isFinal = false;
   #wantsAcks = false;
   /** Milliseconds since 1970 at which the last replica left, 0 while there are some. */
   #aloneSince = 0;
@@ -324,7 +326,7 @@ export class Replication implements PropagationListener {
     this.#nextSecond = now + 1000;
     const { replPingReplicaPeriod } = engine.config.values;
     this.master?.everySecond();
-    const pings = this.master === null && this.replicas.count > 0 && this.failover.state === "none";
+    const pings = this.master === null && this.replicas.count > 0 && this.failover.state === "none" && !this.isFinal;
     if (pings && this.#seconds % replPingReplicaPeriod === 0) {
       this.command(Math.max(0, this.#selected), PING);
       this.endOfBatch();

@@ -106,6 +106,7 @@ export class Shutdown {
     const { persistence } = engine;
     const { save, force } = this.#options;
     this.#state = "saving";
+    engine.replication.isFinal = true;
     this.#reportReplicas();
     if (persistence.background === "rdb") {
       log.warning("There is a child saving an .rdb. Killing it!");
@@ -175,6 +176,7 @@ export class Shutdown {
     const wasSaving = this.#state === "saving";
     this.#state = "idle";
     this.deadline = 0;
+    engine.replication.isFinal = false;
     if (wasSaving) engine.persistence.cancelSave();
     const clients = this.#clients;
     this.#clients = [];
