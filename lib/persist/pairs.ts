@@ -8,15 +8,29 @@
 
 import { hashBytes } from "../bytes/hash.ts";
 import type { HashSeed } from "../store/dict.ts";
-import type { Blob } from "../store/types/blob.ts";
+import { type Blob, BorrowedBlob, HeapBlob } from "../store/types/blob.ts";
 import * as listpack from "../store/types/listpack.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
+import type { RdbReader } from "./rdb_reader.ts";
 
 const cursor = new ListpackCursor();
 /** Open addressing: offsets of elements that have been seen, 0 where there is none. */
 let slots = new Int32Array(1024);
 /** A table that one huge listpack has grown beyond this is not kept. */
 const KEEP_SLOTS = 65536;
+
+const borrowed = new BorrowedBlob();
+
+/**
+ * The string that was read last, as the blob that is to be a listpack. It stays where it is, good until the next read, unless its header
+ * does not tell the number of elements: counting would write it there.
+ */
+export function listpackOf({ bytes, bytesOff, bytesLen }: RdbReader): Blob {
+  if (bytesLen < listpack.EMPTY_BYTES || !listpack.tellsCount(bytes, bytesOff)) {
+    return HeapBlob.from(bytes, bytesOff, bytesLen);
+  }
+  return borrowed.lend(bytes, bytesOff, bytesLen);
+}
 
 /** Whether the bytes are a sound listpack of pairs without a repeated first element. An empty one is. */
 export function arePairs(blob: Blob, seed: HashSeed): boolean {

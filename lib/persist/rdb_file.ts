@@ -10,6 +10,7 @@
 
 import { latin1 } from "../bytes/ascii.ts";
 import { Args } from "../bytes/args.ts";
+import { copyBytes } from "../bytes/span.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { File, Files, PlatformError } from "../platform/platform.ts";
 import type { Database } from "../store/database.ts";
@@ -243,6 +244,8 @@ class RdbLoad {
   readonly #databases: readonly Database[];
   readonly #value = new LooseValue();
   readonly #key = new Args();
+  /** A copy of the key's bytes, as the value is read after them. */
+  #name = new Uint8Array(256);
   #version = 0;
   /** The key that is being read: its type byte, -1 outside of one, and whether its name is known. */
   #type = -1;
@@ -305,7 +308,7 @@ class RdbLoad {
       case Opcode.RESIZEDB: {
         const keys = source.length();
         source.length();
-        this.#db.dict.reserve(Math.min(keys, source.most(LEAST_KEY)));
+        this.#db.dict.expect(Math.min(keys, source.most(LEAST_KEY)));
         return true;
       }
       case Opcode.AUX: {
@@ -344,8 +347,10 @@ class RdbLoad {
     this.#type = type;
     this.#isNamed = false;
     source.string();
-    const name = source.bytes.slice(source.bytesOff, source.bytesOff + source.bytesLen);
-    this.#key.point(name, 0, name.length);
+    const length = source.bytesLen;
+    if (length > this.#name.length) this.#name = new Uint8Array(length * 2);
+    copyBytes(source.bytes, source.bytesOff, length, this.#name, 0);
+    this.#key.point(this.#name, 0, length);
     this.#isNamed = true;
     const present = readValue(engine, type, source, this.#value);
     if (present) this.#addKey();
@@ -378,7 +383,8 @@ class RdbLoad {
       options.onExpired?.(db, key, info.aux);
       return;
     }
-    const old = db.find(key, 0);
+    const hash = db.dict.hash(key.buf, 0, key.len[0]);
+    const old = db.dict.mayHave(hash) ? db.find(key, 0) : 0;
     if (old !== 0) {
       if (options.replace !== true) {
         value.discard(keyspace);
@@ -386,7 +392,7 @@ class RdbLoad {
       }
       db.remove(old);
     }
-    let ref = value.addTo(db, key, 0);
+    let ref = value.addTo(db, key, 0, hash);
     if (expireAt !== null) ref = db.setExpire(ref, expireAt);
     if (keyspace.lfu) {
       if (this.#frequency >= 0) db.setFrequency(ref, this.#frequency);

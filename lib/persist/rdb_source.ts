@@ -13,7 +13,10 @@ import { Crc64 } from "../bytes/crc64.ts";
 import type { File } from "../platform/platform.ts";
 import { CorruptData, RdbReader } from "./rdb_reader.ts";
 
-const READ_SIZE = 1024 * 1024;
+/** Bytes of one read: what was read should still be in the processor's cache when it is parsed and summed. */
+const READ_SIZE = 256 * 1024;
+/** A buffer that one huge string has grown beyond this is not kept. */
+const KEEP_SIZE = 16 * 1024 * 1024;
 const INITIAL = 64 * 1024;
 /** Items that are believed to come over a connection: as much room for them as a few megabytes take. */
 const MOST_ANNOUNCED = 1 << 20;
@@ -80,9 +83,11 @@ export class FileSource extends RdbSource {
     const left = this.end - this.at;
     // A length is not believed before the file is known to have so much.
     if (count > left + this.#limit - this.#offset) return false;
-    // The strings of a value that was read may still be in the old buffer, so it is not overwritten.
-    const buf = new Uint8Array(Math.max(READ_SIZE, count));
-    buf.set(this.buf.subarray(this.at, this.end));
+    let { buf } = this;
+    if (count > buf.length || buf.length > KEEP_SIZE) {
+      buf = new Uint8Array(Math.max(READ_SIZE, count));
+      buf.set(this.buf.subarray(this.at, this.end));
+    } else buf.copyWithin(0, this.at, this.end);
     const end = Math.min(buf.length, left + this.#limit - this.#offset);
     const read = this.#file.read(buf, left, end, this.#offset);
     this.buf = buf;

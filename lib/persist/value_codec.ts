@@ -89,14 +89,14 @@ export class LooseValue {
     this.len = 0;
   }
 
-  /** Makes it the value of a key that is not there yet; returns the record's ref. */
-  addTo(db: Database, a: Args, i: number): number {
+  /** Makes it the value of a key that is not there yet; returns the record's ref. `hash` is the key's. */
+  addTo(db: Database, a: Args, i: number, hash = db.dict.hash(a.buf, a.off[i], a.len[i])): number {
     if (this.object !== null) {
-      const ref = db.addObject(a, i, this.type, this.object);
+      const ref = db.setObject(db.addHashed(a, i, this.type, 0, hash), this.object);
       this.object = null;
       return ref;
     }
-    const ref = db.add(a, i, this.type, this.len);
+    const ref = db.addHashed(a, i, this.type, this.len, hash);
     db.writeValue(ref, this.buf, this.off, this.len);
     this.buf = NO_BYTES;
     return ref;

@@ -8,10 +8,9 @@
 
 import type { Database } from "../store/database.ts";
 import { Kind, Type } from "../store/record.ts";
-import { HeapBlob } from "../store/types/blob.ts";
 import { HashView } from "../store/types/hash.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
-import { arePairs } from "./pairs.ts";
+import { arePairs, listpackOf } from "./pairs.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
 import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
@@ -48,30 +47,35 @@ export const hashCodec: ValueCodec = {
 
   read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
     hash.limits = context.config.values;
+    if (rdbType === RdbType.HASH_LISTPACK) return readListpack(context, input, value);
     hash.create(context.keyspace);
     try {
       if (rdbType === RdbType.HASH) readPairs(input);
       else {
         input.string();
-        if (rdbType === RdbType.HASH_LISTPACK) readListpack(context, input);
-        else if (rdbType === RdbType.HASH_ZIPLIST) readZiplist(context, input);
+        if (rdbType === RdbType.HASH_ZIPLIST) readZiplist(context, input);
         else readZipmap(input);
       }
     } catch (error) {
       hash.drop();
       throw error;
     }
-    if (hash.count === 0) return false;
-    if (hash.table !== null) value.setObject(Type.HASH, hash.table);
-    else value.setBytes(Type.HASH, hash.blob.buf, hash.blob.off, hash.blob.len);
-    return true;
+    return give(value);
   },
 };
+
+/** The hash becomes the value; false when it is empty. */
+function give(value: LooseValue): boolean {
+  if (hash.count === 0) return false;
+  if (hash.table !== null) value.setObject(Type.HASH, hash.table);
+  else value.setBytes(Type.HASH, hash.blob.buf, hash.blob.off, hash.blob.len);
+  return true;
+}
 
 function readPairs(input: RdbReader): void {
   const count = input.length();
   if (count > hash.limits.hashMaxListpackEntries) hash.convert();
-  hash.table?.reserve(Math.min(count, input.most(2)));
+  hash.table?.expect(Math.min(count, input.most(2)));
   for (let i = 0; i < count; i++) {
     input.string();
     const length = input.bytesLen;
@@ -82,11 +86,13 @@ function readPairs(input: RdbReader): void {
   }
 }
 
-function readListpack(context: ValueContext, input: RdbReader): void {
-  const blob = HeapBlob.from(input.bytes, input.bytesOff, input.bytesLen);
+function readListpack(context: ValueContext, input: RdbReader, value: LooseValue): boolean {
+  input.string();
+  const blob = listpackOf(input);
   if (!arePairs(blob, context.keyspace.seed)) input.fail("Hash listpack integrity check failed");
   hash.createFrom(context.keyspace, blob);
   if (hash.count > hash.limits.hashMaxListpackEntries) hash.convert();
+  return give(value);
 }
 
 function readZiplist(context: ValueContext, input: RdbReader): void {

@@ -5,7 +5,7 @@
 
 import type { Database } from "../store/database.ts";
 import { Kind, Type } from "../store/record.ts";
-import { HeapBlob } from "../store/types/blob.ts";
+import { BorrowedBlob, HeapBlob } from "../store/types/blob.ts";
 import { ListView } from "../store/types/list.ts";
 import * as listpack from "../store/types/listpack.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
@@ -23,6 +23,10 @@ const MOST_BLOB = 8192;
 
 const list = new ListView();
 const element = new ListpackCursor();
+const borrowed = new BorrowedBlob();
+/** What a list is before its nodes are read, which do not change it. */
+const NOTHING = new HeapBlob();
+listpack.create(NOTHING);
 
 export const listCodec: ValueCodec = {
   type: Type.LIST,
@@ -53,11 +57,15 @@ export const listCodec: ValueCodec = {
 
   read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
     list.limits = context.config.values;
-    list.create(context.keyspace);
     try {
-      if (rdbType === RdbType.LIST) readElements(input);
-      else if (rdbType === RdbType.LIST_ZIPLIST) readZiplist(input);
-      else readNodes(rdbType, input);
+      if (rdbType === RdbType.LIST || rdbType === RdbType.LIST_ZIPLIST) {
+        list.create(context.keyspace);
+        if (rdbType === RdbType.LIST) readElements(input);
+        else readZiplist(input);
+      } else {
+        list.create(context.keyspace, NOTHING);
+        readNodes(rdbType, input);
+      }
     } catch (error) {
       list.drop();
       throw error;
@@ -116,9 +124,9 @@ function readNodes(rdbType: number, input: RdbReader): void {
   }
 }
 
-/** Adds a node, one of `nodes`. Empty ones are left out. */
+/** Adds a node, one of `nodes`; a single one stays where it is, good until the next read. Empty ones are left out. */
 function addNode(buf: Uint8Array, off: number, len: number, nodes: number): void {
   if (len === listpack.EMPTY_BYTES) return;
-  if (nodes === 1 && len <= MOST_BLOB) list.createFrom(HeapBlob.from(buf, off, len));
+  if (nodes === 1 && len <= MOST_BLOB) list.createFrom(borrowed.lend(buf, off, len));
   else list.convert().appendListpack(buf, off, len);
 }

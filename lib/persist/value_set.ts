@@ -2,7 +2,7 @@
 
 import type { Database } from "../store/database.ts";
 import { Kind, Type } from "../store/record.ts";
-import { HeapBlob } from "../store/types/blob.ts";
+import { BorrowedBlob } from "../store/types/blob.ts";
 import * as intset from "../store/types/intset.ts";
 import { isIntset, SetView } from "../store/types/set.ts";
 import type { RdbReader } from "./rdb_reader.ts";
@@ -10,6 +10,7 @@ import type { RdbWriter } from "./rdb_writer.ts";
 import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
 
 const set = new SetView();
+const borrowed = new BorrowedBlob();
 
 export const setCodec: ValueCodec = {
   type: Type.SET,
@@ -38,15 +39,14 @@ export const setCodec: ValueCodec = {
       input.string();
       const { bytes, bytesOff, bytesLen } = input;
       if (!intset.validate(bytes, bytesOff, bytesLen, true)) input.fail("Intset integrity check failed");
-      const blob = HeapBlob.from(bytes, bytesOff, bytesLen);
-      set.createFrom(context.keyspace, blob);
+      set.createFrom(context.keyspace, borrowed.lend(bytes, bytesOff, bytesLen));
       if (set.count > set.limits.setMaxIntsetEntries) set.convert(set.count);
     } else {
       const count = input.length();
       if (count === 0) return false;
       set.create(context.keyspace);
       if (count > set.limits.setMaxIntsetEntries) set.convert(count);
-      set.table?.reserve(Math.min(count, input.most(1)));
+      set.table?.expect(Math.min(count, input.most(1)));
       try {
         for (let i = 0; i < count; i++) {
           input.string();

@@ -8,11 +8,10 @@
 import { parseDouble } from "../bytes/ascii.ts";
 import type { Database } from "../store/database.ts";
 import { Kind, Type } from "../store/record.ts";
-import { HeapBlob } from "../store/types/blob.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
 import { SortedSet } from "../store/types/sorted_set.ts";
 import { fitsListpack, pack, scoreIn, tableOf, ZsetView } from "../store/types/zset.ts";
-import { arePairs } from "./pairs.ts";
+import { arePairs, listpackOf } from "./pairs.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
 import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
@@ -79,7 +78,7 @@ export const zsetCodec: ValueCodec = {
 
 function readListpack(context: ValueContext, input: RdbReader, value: LooseValue): boolean {
   input.string();
-  const blob = HeapBlob.from(input.bytes, input.bytesOff, input.bytesLen);
+  const blob = listpackOf(input);
   if (!arePairs(blob, context.keyspace.seed)) input.fail("Zset listpack integrity check failed");
   const { count } = zset.createFrom(context.keyspace, blob);
   if (count === 0) return false;
@@ -93,7 +92,7 @@ function readListpack(context: ValueContext, input: RdbReader, value: LooseValue
 function readMembers(table: SortedSet, input: RdbReader, scoresAreTexts: boolean): void {
   let least = Infinity;
   let left = input.length();
-  table.reserve(Math.min(left, input.most(2)));
+  table.expect(Math.min(left, input.most(2)));
   for (; left > 0; left--) {
     input.string();
     const length = input.bytesLen;

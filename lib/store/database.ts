@@ -306,6 +306,11 @@ export class Database {
 
   /** Adds a key that is not there, with a value of `length` bytes that the caller writes at `valueOffset`. */
   add(a: Args, i: number, type: number, length = 0): number {
+    return this.addHashed(a, i, type, length, this.dict.hash(a.buf, a.off[i], a.len[i]));
+  }
+
+  /** The same, with the key's hash at hand. */
+  addHashed(a: Args, i: number, type: number, length: number, hash: number): number {
     const dict = this.dict;
     const off = a.off[i];
     const len = a.len[i];
@@ -314,7 +319,7 @@ export class Database {
     const ref = this.#slab.allocate(large ? inside : inside + length);
     const words = this.#words[ref >>> PAGE_BITS];
     const word = (ref & IN_PAGE) << 1;
-    dict.writeKey(ref, a.buf, off, len, dict.hash(a.buf, off, len));
+    dict.writeKey(ref, a.buf, off, len, hash);
     const access = this.keyspace.lfu ? (this.#minutes() << 8) | LFU_INITIAL : this.keyspace.lruClock;
     words[word + 3] = type | (access << 8) | (large ? Kind.LARGE << KIND_SHIFT : 0);
     words[word + 4] = length | this.keyspace.generation;

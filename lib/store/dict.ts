@@ -18,6 +18,10 @@
  * SCAN's cursor counts the low L bits of the hash in reversed-bit order, as Redis does: a bucket that is split or merged
  * between two calls maps to cursors on the same side of the cursor, hence everything that is present from the first
  * call to the last is returned, without any state in the server.
+ *
+ * While a table is filled from a file (`expect`), nearly every key is new, and the look that makes sure of it would be a walk through
+ * records that are in no cache. A bitmap of the hashes that were inserted answers instead (`mayHave`): a bit that is not set proves that
+ * the key is new, and the whole bitmap takes two bytes a key at most.
  */
 
 import { hashBytes } from "../bytes/hash.ts";
@@ -34,6 +38,10 @@ const SEGMENT = 1 << SEGMENT_BITS;
 const IN_SEGMENT = SEGMENT - 1;
 const MIN_BUCKETS = 4;
 const MOST_RESERVED = 1 << 28;
+/** The bitmap of `expect` has at least so many bits for each key, hence at most one key in so many is looked for in vain. */
+const BITS_A_KEY = 8;
+/** Fewer keys than this are in the cache anyway. */
+const FEW = 4096;
 /** The first segment, which has no use for 64 KiB yet, doubles, but not by more: near `maxmemory` a leap would cost keys. */
 const MOST_HEADS_ADDED = 1024;
 const PAGE_BITS = 15;
@@ -61,6 +69,10 @@ export class Dict {
   #heads: Int32Array[] = [new Int32Array(MIN_BUCKETS)];
   /** Length of the longest chain that `random` has met. */
   #randomDepth = 8;
+  /** Of hashes that were inserted since `expect`; bit `hash >>> #filterShift`. */
+  #filter: Int32Array | null = null;
+  #filterShift = 0;
+  #expected = 0;
   readonly #bytes: Uint8Array[];
   readonly #words: Int32Array[];
 
@@ -94,6 +106,14 @@ export class Dict {
       ref = words[word];
     }
     return 0;
+  }
+
+  /** False if it is certain that no key has this hash. */
+  mayHave(hash: number): boolean {
+    const filter = this.#filter;
+    if (filter === null) return true;
+    const bit = hash >>> this.#filterShift;
+    return (filter[bit >>> 5] & (1 << (bit & 31))) !== 0;
   }
 
   /** `find` for a key whose hash is not at hand. */
@@ -177,6 +197,7 @@ export class Dict {
     const heads = this.#heads[bucket >>> SEGMENT_BITS];
     words[word] = heads[bucket & IN_SEGMENT];
     heads[bucket & IN_SEGMENT] = ref;
+    if (this.#filter !== null) this.#note(this.#filter, words[word + 1]);
     if (++this.count > this.#buckets && !this.frozen) {
       this.#split();
       // A table that was frozen has fallen behind.
@@ -301,9 +322,31 @@ export class Dict {
     }
   }
 
+  /** `reserve`, and `mayHave` is of use until so many have been inserted. */
+  expect(count: number): void {
+    this.reserve(count);
+    if (this.count > 0 || count < FEW) return;
+    const bits = 32 - Math.clz32(Math.min(count, MOST_RESERVED) * BITS_A_KEY - 1);
+    this.#filter = new Int32Array(1 << (bits - 5));
+    this.#filterShift = 32 - bits;
+    this.#expected = count;
+  }
+
+  /** There will be no more of what was expected. */
+  endExpecting(): void {
+    this.#filter = null;
+  }
+
+  #note(filter: Int32Array, hash: number): void {
+    const bit = hash >>> this.#filterShift;
+    filter[bit >>> 5] |= 1 << (bit & 31);
+    if (--this.#expected === 0) this.#filter = null;
+  }
+
   /** Forgets all records without freeing them. */
   reset(): void {
     this.count = 0;
+    this.#filter = null;
     this.#buckets = MIN_BUCKETS;
     this.#lowMask = MIN_BUCKETS - 1;
     this.#highMask = MIN_BUCKETS * 2 - 1;

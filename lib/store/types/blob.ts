@@ -21,6 +21,25 @@ export interface Blob {
 
 /** Smallest array that is worth having. */
 const MIN_CAPACITY = 16;
+const NO_BYTES = new Uint8Array(0);
+
+/** Bytes of somebody else's as a blob that can only be read. One object serves again and again. */
+export class BorrowedBlob implements Blob {
+  buf: Uint8Array = NO_BYTES;
+  off = 0;
+  len = 0;
+
+  lend(buf: Uint8Array, off: number, len: number): this {
+    this.buf = buf;
+    this.off = off;
+    this.len = len;
+    return this;
+  }
+
+  splice(): never {
+    throw new Error("borrowed bytes must not change");
+  }
+}
 
 /** A blob in an array of its own, which grows by half and is given up when three quarters of it are empty. */
 export class HeapBlob implements Blob {

@@ -49,7 +49,7 @@ export class HashTable extends Table {
   ): boolean {
     const { dict } = this;
     const hash = dict.hash(field, fieldOff, fieldLen);
-    const ref = dict.find(field, fieldOff, fieldLen, hash);
+    const ref = dict.mayHave(hash) ? dict.find(field, fieldOff, fieldLen, hash) : 0;
     if (ref !== 0) {
       this.setValue(ref, value, valueOff, valueLen);
       return false;

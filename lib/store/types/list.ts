@@ -36,6 +36,12 @@ export interface ListHome {
   readonly slab: Slab;
 }
 
+function newListpack(): Blob {
+  const blob = new HeapBlob();
+  listpack.create(blob);
+  return blob;
+}
+
 export class ListView {
   /** The nodes, null while the list is one listpack. */
   quicklist: Quicklist | null = null;
@@ -80,10 +86,8 @@ export class ListView {
     return this;
   }
 
-  /** Begins an empty list that is in no database. */
-  create(home: ListHome): this {
-    const blob = new HeapBlob();
-    listpack.create(blob);
+  /** Begins an empty list that is in no database. `blob` is an empty listpack, which becomes the view's own. */
+  create(home: ListHome, blob: Blob = newListpack()): this {
     this.#db = null;
     this.#slab = home.slab;
     this.#ref = 0;

@@ -93,6 +93,11 @@ export function count(blob: Blob): number {
   return elements;
 }
 
+/** Whether the header of the listpack at `off` tells the number of elements. */
+export function tellsCount(buf: Uint8Array, off: number): boolean {
+  return (buf[off + 4] & buf[off + 5]) !== 0xff;
+}
+
 /** The first element. */
 export function first(blob: Blob): number {
   return blob.len > EMPTY_BYTES ? HEADER : -1;

@@ -47,7 +47,7 @@ export class SetTable extends Table {
   /** The same, with the member's hash at hand. */
   addHashed(buf: Uint8Array, off: number, len: number, hash: number): boolean {
     const { dict } = this;
-    if (dict.find(buf, off, len, hash) !== 0) return false;
+    if (dict.mayHave(hash) && dict.find(buf, off, len, hash) !== 0) return false;
     this.#insert(buf, off, len, hash);
     return true;
   }

@@ -91,7 +91,7 @@ export class SortedSet extends Table implements MemberOrder {
    */
   add(score: number, buf: Uint8Array, off: number, len: number, isFirst = false): boolean {
     const hash = this.dict.hash(buf, off, len);
-    if (this.dict.find(buf, off, len, hash) !== 0) return false;
+    if (this.dict.mayHave(hash) && this.dict.find(buf, off, len, hash) !== 0) return false;
     const ref = this.#newRecord(score, buf, off, len, hash);
     if (isFirst) this.tree.prepend(score, ref);
     else this.tree.insert(score, ref);

@@ -45,10 +45,10 @@ export abstract class Table implements Collection {
     return this.dict.count;
   }
 
-  /** Makes an empty table large enough for `count` records. */
-  reserve(count: number): void {
+  /** Makes an empty table ready to be filled with `count` records. */
+  expect(count: number): void {
     const before = this.slab.used;
-    this.dict.reserve(count);
+    this.dict.expect(count);
     this.accountHeads();
     this.bytes += this.slab.used - before;
   }
