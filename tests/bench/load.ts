@@ -27,7 +27,7 @@ export interface LoadResult {
   readonly p99: number;
 }
 
-/** Runs redis-benchmark with 50 connections. For a test that runs several commands (`lrange`) the last is returned. */
+/** Runs redis-benchmark with 50 connections. */
 export async function runLoad(load: Load): Promise<LoadResult> {
   const args = ["-p", String(load.port), "-c", String(load.clients ?? 50), "-n", String(load.requests)];
   args.push("-P", String(load.pipeline), "--csv");

@@ -12,8 +12,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runLoad } from "./load.ts";
+import { Crowd, messageBytes, subscribeAll } from "./crowd.ts";
 import { cpuSeconds, residentBytes } from "./process.ts";
-import type { MemoryRow, ThroughputRow } from "./rows.ts";
+import { CHANNEL, type MemoryRow, MESSAGE, type ThroughputRow } from "./rows.ts";
 
 /** A server to measure: "redis", "deno", "bun" or the path of an executable. */
 export type Contestant = string;
@@ -35,6 +36,8 @@ export interface Effort {
   readonly seconds: number;
   /** Keys in a snapshot and in a full resynchronisation. */
   readonly keys: number;
+  /** Clients that wait, in the group "clients". */
+  readonly clients: number;
 }
 
 /** A line of a table that has one column per server. */
@@ -79,22 +82,37 @@ export async function measureThroughput(
 ): Promise<Map<Contestant, Throughput | null>> {
   const requests = Math.max(1000, Math.round(effort.seconds * expectedRate(pipeline) / (row.cost ?? 1)));
   const samples = new Map<Contestant, Throughput[]>();
+  using crowds = new DisposableStack();
+  const subscribers = new Map<Contestant, Crowd>();
   for (const [name, server] of servers) {
-    if (await prepare(server, row)) samples.set(name, []);
+    if (!await prepare(server, row)) continue;
+    samples.set(name, []);
+    if (row.subscribers === undefined) continue;
+    const crowd = crowds.use(await Crowd.open(server.port, row.subscribers));
+    await subscribeAll(crowd, CHANNEL);
+    subscribers.set(name, crowd);
   }
   for (let run = 0; run <= effort.runs; run++) {
     for (const [name, list] of samples) {
       const server = servers.get(name) as TestServer;
+      // redis-benchmark sends whole pipelines only.
+      const count = Math.ceil((run === 0 ? requests / 2 : requests) / pipeline) * pipeline;
+      if (row.refill !== undefined) {
+        using client = await server.connect();
+        await row.refill(client, count);
+      }
       const before = cpuSeconds(server.pid);
+      const { port } = server;
       const { rate, p99 } = await runLoad({
-        port: server.port,
-        requests: run === 0 ? Math.ceil(requests / 2) : requests,
+        port,
+        requests: count,
         pipeline,
         keyspace: row.keyspace,
         command: row.command,
       });
-      // redis-benchmark's lrange tests push a list first, with as many commands: their CPU time is that of two commands.
-      const cpuMicros = (cpuSeconds(server.pid) - before) * 1e6 / requests;
+      const crowd = subscribers.get(name);
+      await crowd?.received(count * crowd.size * messageBytes(CHANNEL, MESSAGE));
+      const cpuMicros = (cpuSeconds(server.pid) - before) * 1e6 / count;
       if (run > 0) list.push({ rate, cpuMicros, p99 });
     }
   }

@@ -8,12 +8,17 @@ import { fill, fillStrings } from "./load.ts";
 /** A command (or one of redis-benchmark's own tests) under load. */
 export interface ThroughputRow {
   readonly name: string;
-  readonly group: "main" | "default" | "more";
+  /** "default" are the tests that redis-benchmark runs when it is not told which. */
+  readonly groups: readonly ("main" | "default" | "more")[];
   readonly command: Command | { readonly test: string };
   /** Below this are the random numbers in the command. */
   readonly keyspace?: number;
   /** Brings the data the command works on, once per server. */
   readonly prepare?: (client: Client) => Promise<void>;
+  /** Brings what a run of so many requests takes away. */
+  readonly refill?: (client: Client, requests: number) => Promise<void>;
+  /** Clients that listen to `CHANNEL`; a run includes that they get everything. */
+  readonly subscribers?: number;
   /** How much slower than a GET it is, roughly: the number of requests is divided by it. */
   readonly cost?: number;
   readonly pipelines?: readonly number[];
@@ -27,70 +32,89 @@ export interface MemoryRow {
   readonly fill: (client: Client) => Promise<void>;
 }
 
+/** Elements per command while filling a collection. */
+const PER_COMMAND = 50;
 const value = "v".repeat(32);
 const key = "key:__rand_int__";
 const pad = (i: number): string => String(i).padStart(12, "0");
+
+/** What `ThroughputRow.subscribers` listen to, and the message that is published there. */
+export const CHANNEL = "channel";
+export const MESSAGE = value;
+
+/** How the elements are added that a test of redis-benchmark takes away again. */
+const REFILL: Readonly<Record<string, (i: number) => Command>> = {
+  lpop: () => ["RPUSH", "mylist", ...Array.from({ length: PER_COMMAND }, () => "xxx")],
+  rpop: () => ["RPUSH", "mylist", ...Array.from({ length: PER_COMMAND }, () => "xxx")],
+  spop: (i) => ["SADD", "myset", ...Array.from({ length: PER_COMMAND }, (_, n) => element(i * PER_COMMAND + n))],
+  zpopmin: (i) => [
+    "ZADD",
+    "myzset",
+    ...Array.from({ length: PER_COMMAND }, (_, n) => [0, element(i * PER_COMMAND + n)]).flat(),
+  ],
+};
+const element = (i: number): string => `element:${pad(i)}`;
+
+/** One of redis-benchmark's own tests. */
+function ofBenchmark(test: string): ThroughputRow {
+  const refill = REFILL[test];
+  return {
+    name: test.toUpperCase(),
+    groups: ["default"],
+    command: { test },
+    keyspace: 100_000,
+    refill: refill && ((client, requests) => fill(client, Math.ceil(requests / PER_COMMAND), refill)),
+    cost: 1.5,
+    pipelines: [1, 16],
+  };
+}
 
 async function fillKeys(client: Client): Promise<void> {
   await fill(client, 100_000, (i) => ["SET", `key:${pad(i)}`, value]);
 }
 
 export const throughput: readonly ThroughputRow[] = [
-  { name: "PING", group: "main", command: ["PING"] },
-  { name: "SET", group: "main", command: ["SET", key, value], keyspace: 100_000 },
-  { name: "GET", group: "main", command: ["GET", key], keyspace: 100_000, prepare: fillKeys },
-  { name: "INCR", group: "main", command: ["INCR", "counter:__rand_int__"], keyspace: 100_000 },
+  { name: "PING_MBULK", groups: ["main", "default"], command: ["PING"] },
+  { name: "SET", groups: ["main", "default"], command: ["SET", key, value], keyspace: 100_000 },
+  { name: "GET", groups: ["main", "default"], command: ["GET", key], keyspace: 100_000, prepare: fillKeys },
+  { name: "INCR", groups: ["main", "default"], command: ["INCR", "counter:__rand_int__"], keyspace: 100_000 },
   {
     name: "MSET (10 keys)",
-    group: "main",
+    groups: ["main", "default"],
     command: ["MSET", ...Array.from({ length: 10 }, () => [key, value]).flat()],
     keyspace: 100_000,
     cost: 6,
   },
   {
     name: "GET (4 KB)",
-    group: "main",
+    groups: ["main"],
     command: ["GET", "big:__rand_int__"],
     keyspace: 1000,
     prepare: (client) => fill(client, 1000, (i) => ["SET", `big:${pad(i)}`, "x".repeat(4096)]),
     cost: 4,
   },
 
-  ...[
-    "ping_inline",
-    "set",
-    "get",
-    "incr",
-    "lpush",
-    "rpush",
-    "lpop",
-    "rpop",
-    "sadd",
-    "hset",
-    "spop",
-    "zadd",
-    "zpopmin",
-    "mset",
-  ]
-    .map((test): ThroughputRow => ({
-      name: `-t ${test}`,
-      group: "default",
-      command: { test },
-      keyspace: 100_000,
-      cost: test === "mset" ? 6 : 1.5,
-      pipelines: [1, 16],
-    })),
+  ...["ping_inline", "lpush", "rpush", "lpop", "rpop", "sadd", "hset", "spop", "zadd", "zpopmin"].map(ofBenchmark),
   ...[100, 300, 500, 600].map((length): ThroughputRow => ({
-    name: `-t lrange_${length}`,
-    group: "default",
-    command: { test: `lrange_${length}` },
+    name: `LRANGE_${length}`,
+    groups: ["default"],
+    // The range that redis-benchmark calls 500 is 450 long.
+    command: ["LRANGE", "mylist", 0, (length === 500 ? 450 : length) - 1],
+    prepare: (client) => fill(client, 10, () => ["RPUSH", "mylist", ...Array.from({ length: 100 }, () => "xxx")]),
     cost: length / 10,
     pipelines: [1, 16],
   })),
+  {
+    name: "XADD",
+    groups: ["default"],
+    command: ["XADD", "mystream", "*", "myfield", "xxx"],
+    cost: 1.5,
+    pipelines: [1, 16],
+  },
 
   {
     name: "ZRANK (of 100,000)",
-    group: "more",
+    groups: ["more"],
     command: ["ZRANK", "zset", "member:__rand_int__"],
     keyspace: 100_000,
     prepare: (client) => fill(client, 100_000, (i) => ["ZADD", "zset", (i * 7919) % 100_003, `member:${pad(i)}`]),
@@ -98,7 +122,7 @@ export const throughput: readonly ThroughputRow[] = [
   },
   {
     name: "HGETALL (20 fields)",
-    group: "more",
+    groups: ["more"],
     command: ["HGETALL", "hash:__rand_int__"],
     keyspace: 1000,
     prepare: (client) =>
@@ -111,7 +135,7 @@ export const throughput: readonly ThroughputRow[] = [
   },
   {
     name: "ZRANGE of 100 (of 100,000)",
-    group: "more",
+    groups: ["more"],
     command: ["ZRANGE", "zset", 50_000, 50_099],
     prepare: (client) => fill(client, 100_000, (i) => ["ZADD", "zset", (i * 7919) % 100_003, `member:${pad(i)}`]),
     cost: 12,
@@ -119,7 +143,7 @@ export const throughput: readonly ThroughputRow[] = [
   },
   {
     name: "HGETALL (100 fields)",
-    group: "more",
+    groups: ["more"],
     command: ["HGETALL", "hash:__rand_int__"],
     keyspace: 1000,
     prepare: (client) =>
@@ -133,7 +157,7 @@ export const throughput: readonly ThroughputRow[] = [
   },
   {
     name: "HGETALL (1,000 fields)",
-    group: "more",
+    groups: ["more"],
     command: ["HGETALL", "large"],
     prepare: (client) => fill(client, 1000, (i) => ["HSET", "large", `field:${i}`, value]),
     cost: 150,
@@ -141,7 +165,7 @@ export const throughput: readonly ThroughputRow[] = [
   },
   {
     name: "SINTER (1,000 with 1,000)",
-    group: "more",
+    groups: ["more"],
     command: ["SINTER", "a", "b"],
     prepare: async (client) => {
       await fill(client, 1000, (i) => ["SADD", "a", `m${i * 2}`]);
@@ -152,7 +176,7 @@ export const throughput: readonly ThroughputRow[] = [
   },
   {
     name: "SINTER (10,000 with 10,000)",
-    group: "more",
+    groups: ["more"],
     command: ["SINTER", "a", "b"],
     prepare: async (client) => {
       await fill(client, 10_000, (i) => ["SADD", "a", `m${i * 2}`]);
@@ -163,22 +187,27 @@ export const throughput: readonly ThroughputRow[] = [
   },
   {
     name: "PUBLISH (no subscriber)",
-    group: "more",
+    groups: ["more"],
     command: ["PUBLISH", "channel:__rand_int__", value],
     keyspace: 1000,
+  },
+  {
+    name: "PUBLISH (100 subscribers)",
+    groups: ["more"],
+    command: ["PUBLISH", CHANNEL, MESSAGE],
+    subscribers: 100,
+    cost: 60,
+    pipelines: [1, 16],
   },
 ];
 
 /** What is written when the price of persistence and replication is measured. */
 export const SET_ROW: ThroughputRow = {
   name: "SET",
-  group: "main",
+  groups: ["main"],
   command: ["SET", key, value],
   keyspace: 100_000,
 };
-
-/** Elements per command while filling a collection. */
-const PER_COMMAND = 50;
 
 function collection(name: string, elements: number, command: string, element: (i: number) => Command): MemoryRow {
   return {
@@ -190,6 +219,21 @@ function collection(name: string, elements: number, command: string, element: (i
         command,
         "collection",
         ...Array.from({ length: PER_COMMAND }, (_, n) => element(i * PER_COMMAND + n)).flat(),
+      ]),
+  };
+}
+
+/** Many small collections of one type, each made by one command. */
+function small(name: string, command: string, element: (n: number) => Command): MemoryRow {
+  return {
+    name: `small ${name}`,
+    group: "elements",
+    elements: 1_000_000,
+    fill: (client) =>
+      fill(client, 200_000, (i) => [
+        command,
+        `key:${pad(i)}`,
+        ...Array.from({ length: 5 }, (_, n) => element(n)).flat(),
       ]),
   };
 }
@@ -206,16 +250,16 @@ export const memory: readonly MemoryRow[] = [
     (i) => [(i * 7919) % 1_000_003, `elem${pad(i)}`],
   ),
   collection("hash, 1 M fields of 16 with values of 32 bytes", 1_000_000, "HSET", (i) => [`elem${pad(i)}`, value]),
+  small("lists, 200,000 of 5 elements", "RPUSH", (n) => [`element ${n}`]),
+  small("sets, 200,000 of 5 members", "SADD", (n) => [`member ${n}`]),
+  small("sets, 200,000 of 5 integers", "SADD", (n) => [n * 1000]),
+  small("sorted sets, 200,000 of 5 members", "ZADD", (n) => [n * 1.5, `member ${n}`]),
+  small("hashes, 200,000 of 5 fields", "HSET", (n) => [`field${n}`, `value of field ${n}`]),
   {
-    name: "small hashes, 200,000 of 5 fields",
+    name: "small streams, 40,000 of 5 entries",
     group: "elements",
-    elements: 1_000_000,
-    fill: (client) =>
-      fill(client, 200_000, (i) => [
-        "HSET",
-        `hash:${pad(i)}`,
-        ...Array.from({ length: 5 }, (_, n) => [`field${n}`, `value of field ${n}`]).flat(),
-      ]),
+    elements: 200_000,
+    fill: (client) => fill(client, 200_000, (i) => ["XADD", `key:${pad(i % 40_000)}`, `${i + 1}-0`, "reading", i]),
   },
   {
     name: "stream, 1 M entries of 2 fields",

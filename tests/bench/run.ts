@@ -4,13 +4,14 @@
  *     deno task bench                                        the main commands, memory and start-up
  *     deno task bench --only set,get --pipelines 16 --runs 3
  *     deno task bench --only default,more,elements           the further groups
- *     deno task bench --only persistence,replication
+ *     deno task bench --only persistence,replication,clients
  *     deno task bench --quick --servers redis,bun            shorter runs
  *     deno task bench --servers redis,deno,dist/redstart     an executable
  *     deno task bench --readme                               also writes the tables into README.md
  *
- * `--only` takes groups (main default more memory elements start persistence replication) and beginnings of rows' names. Needs Linux and Redis's
- * own redis-server and redis-benchmark. On a busy machine the figures mean little.
+ * `--only` takes groups (main default more memory elements start persistence replication clients) and beginnings of rows' names; "default"
+ * are redis-benchmark's own tests. Needs Linux and Redis's own redis-server and redis-benchmark, and 10,100 open files for the group
+ * "clients" (`ulimit -n`). On a busy machine the figures mean little.
  */
 
 import { parseArgs } from "@std/cli/parse-args";
@@ -20,6 +21,7 @@ import { basename, join } from "node:path";
 import process from "node:process";
 import { root } from "../kit/runtimes.ts";
 import { findRedis, startServer, type TestServer } from "../kit/server.ts";
+import { measureClients } from "./clients.ts";
 import {
   commandLine,
   type Contestant,
@@ -50,12 +52,13 @@ const labels = contestants.map((name) =>
 );
 const pipelines = text("pipelines", "1,16,100").split(",").map(Number);
 const only = text("only", "main,memory,start").toLowerCase().split(",");
-const chosen = (group: string, name: string): boolean =>
-  only.some((word) => word === group || name.toLowerCase().startsWith(word));
+const chosen = (groups: readonly string[], name: string): boolean =>
+  only.some((word) => groups.includes(word) || name.toLowerCase().startsWith(word));
 const effort: Effort = {
   runs: Number(text("runs", options.quick ? "3" : "5")),
   seconds: Number(text("seconds", options.quick ? "0.3" : "1.5")),
   keys: options.quick ? 200_000 : 1_000_000,
+  clients: options.quick ? 2000 : 10_000,
 };
 
 const tables = [
@@ -64,6 +67,7 @@ const tables = [
   await startTable(),
   await figureTable("persistence", measurePersistence),
   await figureTable("replication", measureReplication),
+  await figureTable("clients", measureClients),
 ].filter((table) => table !== "");
 const report = [
   `${cpus().length} × ${cpus()[0]?.model.trim()}; medians of ${effort.runs} runs, 50 connections.`,
@@ -74,7 +78,7 @@ if (options.readme) writeReadme(report);
 process.exit(0);
 
 async function throughputTable(): Promise<string> {
-  const rows = throughput.filter((row) => chosen(row.group, row.name));
+  const rows = throughput.filter((row) => chosen(row.groups, row.name));
   if (rows.length === 0) return "";
   const servers = new Map<Contestant, TestServer>();
   const lines = [];
@@ -104,7 +108,7 @@ async function throughputTable(): Promise<string> {
 }
 
 async function memoryTable(): Promise<string> {
-  const rows = memory.filter((row) => chosen(row.group, row.name));
+  const rows = memory.filter((row) => chosen([row.group], row.name));
   const lines = [];
   for (const row of rows) {
     const results = [];
@@ -122,7 +126,7 @@ async function memoryTable(): Promise<string> {
 }
 
 async function startTable(): Promise<string> {
-  if (!chosen("start", "start")) return "";
+  if (!chosen(["start"], "start")) return "";
   const times = [];
   for (const name of contestants) times.push(await measureStart(name, effort.runs));
   const line = ["start to first PONG, ms", ...times.map((time) => time.toFixed(0))];
