@@ -4,6 +4,7 @@
  * Behaviour and texts: clientCommand() in networking.c of Redis 7.0.
  */
 
+import type { Args } from "../bytes/args.ts";
 import { lower } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { clientInfo, type ClientType, clientType } from "../engine/client_info.ts";
@@ -335,17 +336,30 @@ const client = container({
 export const commands: Command[] = [client];
 
 /** The type that argument `i` names, or null after an error reply. */
-function readType(c: Client, i: number): ClientType | null {
-  for (const [word, type] of TYPES) if (c.args.is(i, word)) return type;
-  c.reply.error(errorReply(`ERR Unknown client type '${c.args.text(i).split("\0", 1)[0]}'`));
+function readType(c: Client, args: Args, i: number): ClientType | null {
+  for (const [word, type] of TYPES) if (args.is(i, word)) return type;
+  c.reply.error(errorReply(`ERR Unknown client type '${args.text(i).split("\0", 1)[0]}'`));
   return null;
 }
 
+/**
+ * With `maxmemory-clients` a client may be evicted for what it has sent. Who is left can only be told when all sockets that
+ * are readable have been read, and the one that asks need not be the last of them: epoll names first whoever was served last.
+ */
 function list(c: Client): void {
-  const { args, engine } = c;
+  const { engine } = c;
+  if (engine.config.values.maxmemoryClients === 0 || c.mayNotBlock) return showList(c, c.args);
+  const blocked = engine.blocking.hold(c);
+  engine.platform.clock.soon(() => {
+    if (c.blocked === blocked) engine.blocking.release(c, () => showList(c, blocked.args));
+  });
+}
+
+function showList(c: Client, args: Args): void {
+  const { engine } = c;
   const lines: string[] = [];
   if (args.argc === 4 && args.is(2, TYPE)) {
-    const type = readType(c, 3);
+    const type = readType(c, args, 3);
     if (type === null) return;
     for (const client of engine.clients.values()) if (clientType(client) === type) lines.push(clientInfo(client));
   } else if (args.argc > 3 && args.is(2, ID)) {
@@ -410,7 +424,7 @@ function readFilter(c: Client, filter: Filter): boolean {
       if (!(id > 0)) return c.fail(ID_TOO_SMALL);
       filter.id = id;
     } else if (args.is(i, TYPE)) {
-      filter.type = readType(c, i + 1);
+      filter.type = readType(c, c.args, i + 1);
       if (filter.type === null) return false;
     } else if (args.is(i, ADDR)) filter.addr = args.text(i + 1);
     else if (args.is(i, LADDR)) filter.laddr = args.text(i + 1);
