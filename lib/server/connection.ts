@@ -151,12 +151,28 @@ export class ClientConnection implements ConnectionHandler, Link {
     if (client.closing) return;
     engine.refreshTime();
     client.lastInteraction = engine.keyspace.now;
-    this.#receive(bytes, length);
+    try {
+      this.#receive(bytes, length);
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
     const { eviction } = this.server;
     if (eviction.limit > 0) {
       eviction.update(client);
       eviction.evict();
     }
+  }
+
+  /** A defect of ours costs this connection (the platform aborts it); its half-written replies must not reach the next client. */
+  #failed(error: unknown): void {
+    const { engine } = this.server;
+    const text = error instanceof Error ? error.stack ?? error.message : String(error);
+    engine.log.warning(`Internal error while serving a client, closing it: ${clientInfo(this.client)}: ${text}`);
+    engine.reply.clear();
+    engine.reply.limit = Infinity;
+    this.#batch = 0;
+    engine.endServing();
   }
 
   #receive(bytes: Uint8Array, length: number): void {
