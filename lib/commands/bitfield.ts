@@ -106,6 +106,13 @@ function runFields(c: Client, readOnly: boolean): void {
   if (changes > 0) db.changed(a, 1, SETBIT, changes);
 }
 
+/** Tells a snapshot that may be reading the string, if it has an array of its own, of the bytes that the operation writes. */
+function beforeWrite(c: Client, buf: Uint8Array): void {
+  const { barrier } = c.db.keyspace;
+  const first = Math.floor(offset / 8);
+  if (barrier !== null) barrier.beforeOverwrite(buf, first, Math.floor((offset + width - 1) / 8) - first + 1);
+}
+
 /**
  * Reads the operation at argument i, and what OVERFLOW says before it. Returns the index after it; 0 at the end of the arguments, -1
  * when an error has been replied.
@@ -164,6 +171,7 @@ function runNarrow(c: Client, buf: Uint8Array, at: number, end: number, argument
     else after = ((after - min) % range + range) % range + min;
   }
   c.reply.int(operation === SET ? before : after);
+  beforeWrite(c, buf);
   writeField(buf, at, offset, width, after < 0 ? after + range : after);
   return after === before ? Outcome.SAME : Outcome.CHANGED;
 }
@@ -191,6 +199,7 @@ function runWide(c: Client, buf: Uint8Array, at: number, end: number): Outcome {
   }
   if (operation === SET) c.reply.bigint(before);
   else c.reply.bigint(after);
+  beforeWrite(c, buf);
   writeWideField(buf, at, offset, width, BigInt.asUintN(width, after));
   return after === before ? Outcome.SAME : Outcome.CHANGED;
 }

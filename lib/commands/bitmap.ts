@@ -80,6 +80,7 @@ const setbit = command({
     const before = buf[at];
     const after = bit === 1 ? before | mask : before & ~mask;
     if (grows || after !== before) {
+      db.beforeOverwrite(ref, byte, 1);
       buf[at] = after;
       db.changed(a, 1, SETBIT);
     }

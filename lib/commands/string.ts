@@ -514,6 +514,7 @@ const setrange = command({
     const into = db.valueBuffer(ref);
     const at = db.valueOffset(ref);
     if (offset > length) into.fill(0, at + length, at + offset);
+    db.beforeOverwrite(ref, offset, added);
     copyBytes(a.buf, a.off[3], added, into, at + offset);
     db.changed(a, 1, SETRANGE);
     c.reply.int(total);

@@ -6,19 +6,25 @@
  * exactly (deleted entries, idle times).
  */
 
-import { fromLatin1 } from "../bytes/ascii.ts";
-import { formatStoredDouble } from "../bytes/ascii.ts";
+import { formatStoredDouble, fromLatin1 } from "../bytes/ascii.ts";
+import { Crc64 } from "../bytes/crc64.ts";
 import type { Database } from "../store/database.ts";
 import type { Dict } from "../store/dict.ts";
 import { Type } from "../store/record.ts";
 import { HashView } from "../store/types/hash.ts";
 import { ListView } from "../store/types/list.ts";
-import type { ListpackCursor } from "../store/types/listpack.ts";
+import * as listpack from "../store/types/listpack.ts";
+import { ListpackCursor } from "../store/types/listpack.ts";
+import type { ListNode } from "../store/types/quicklist.ts";
 import { SetView } from "../store/types/set.ts";
 import { ZsetView } from "../store/types/zset.ts";
-import { writePayload } from "./payload.ts";
-import type { RdbWriter } from "./rdb_writer.ts";
+import type { Stream } from "../store/types/stream.ts";
+import type { LargeFormat, Span } from "./large_value.ts";
+import { RDB_VERSION, writePayload } from "./payload.ts";
+import { RdbWriter } from "./rdb_writer.ts";
 import type { SnapshotFormat } from "./snapshot.ts";
+import { RdbType } from "./value_codec.ts";
+import { writeStream } from "./value_stream.ts";
 
 /** Elements in one command. */
 const PER_COMMAND = 64;
@@ -63,7 +69,7 @@ export class CommandFormat implements SnapshotFormat {
       case Type.STRING:
         command(out, 3, "SET");
         key();
-        bulk(out, db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref));
+        steadyBulk(out, db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref));
         break;
       case Type.LIST: {
         const list = this.#list.open(db, ref);
@@ -113,6 +119,100 @@ export class CommandFormat implements SnapshotFormat {
     key();
     text(out, deadline.toString());
   }
+
+  large(db: Database, dict: Dict, ref: number): LargeFormat {
+    const off = dict.keyOffset(ref);
+    const key = dict.keyBuffer(ref).slice(off, off + dict.keyLength(ref));
+    return new LargeCommands(key, db.expireAtExact(ref));
+  }
+}
+
+/** A large value as commands for so many elements each; a stream as one RESTORE, which is made in memory first. */
+class LargeCommands implements LargeFormat {
+  #elements = 0;
+  #done = 0;
+  readonly #element = new ListpackCursor();
+
+  constructor(readonly key: Uint8Array, readonly deadline: bigint) {}
+
+  begin(_out: RdbWriter, elements: number): void {
+    this.#elements = elements;
+  }
+
+  /** Begins a command, if it is time for one, for elements that take `width` arguments each. */
+  #batch(out: RdbWriter, name: string, width: number): void {
+    const left = this.#elements - this.#done;
+    if (this.#done++ % PER_COMMAND !== 0) return;
+    command(out, 2 + Math.min(PER_COMMAND, left) * width, name);
+    bulk(out, this.key, 0, this.key.length);
+  }
+
+  member(out: RdbWriter, { buf, off, len }: Span): void {
+    this.#batch(out, "SADD", 1);
+    steadyBulk(out, buf, off, len);
+  }
+
+  pair(out: RdbWriter, field: Span, value: Span): void {
+    this.#batch(out, "HMSET", 2);
+    steadyBulk(out, field.buf, field.off, field.len);
+    steadyBulk(out, value.buf, value.off, value.len);
+  }
+
+  scored(out: RdbWriter, { buf, off, len }: Span, score: number): void {
+    this.#batch(out, "ZADD", 2);
+    text(out, formatStoredDouble(score));
+    steadyBulk(out, buf, off, len);
+  }
+
+  node(out: RdbWriter, node: ListNode): void {
+    const content = node.unpacked();
+    if (content.isPlain) {
+      this.#batch(out, "RPUSH", 1);
+      return steadyBulk(out, content.buf, content.off, content.len);
+    }
+    for (let at = listpack.first(content); at !== -1;) {
+      at = listpack.readText(content, at, this.#element);
+      this.#batch(out, "RPUSH", 1);
+      steadyBulk(out, this.#element.buf, this.#element.off, this.#element.len);
+    }
+  }
+
+  *stream(out: RdbWriter, stream: Stream): Iterable<void> {
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    const crc = new Crc64();
+    const payload = new RdbWriter(true, (buf, count) => {
+      const piece = buf.slice(0, count);
+      crc.update(piece, 0, count);
+      pieces.push(piece);
+      length += count;
+    });
+    payload.byte(RdbType.STREAM_LISTPACKS_2);
+    payload.length(stream.blocks.length);
+    yield* writeStream(payload, stream);
+    payload.byte(RDB_VERSION);
+    payload.byte(RDB_VERSION >> 8);
+    payload.flush();
+    const sum = new Uint8Array(8);
+    crc.write(sum, 0);
+    command(out, 4, "RESTORE");
+    bulk(out, this.key, 0, this.key.length);
+    text(out, "0");
+    line(out, `$${length + sum.length}`);
+    for (const piece of pieces) {
+      out.raw(piece, 0, piece.length);
+      yield;
+    }
+    out.raw(sum, 0, sum.length);
+    line(out, "");
+  }
+
+  end(out: RdbWriter): void {
+    if (this.deadline === -1n) return;
+    command(out, 3, "PEXPIREAT");
+    bulk(out, this.key, 0, this.key.length);
+    text(out, this.deadline.toString());
+  }
 }
 
 function command(out: RdbWriter, argc: number, name: string): void {
@@ -127,6 +227,13 @@ function text(out: RdbWriter, value: string): void {
 function bulk(out: RdbWriter, buf: Uint8Array, off: number, len: number): void {
   line(out, `$${len}`);
   out.raw(buf, off, len);
+  line(out, "");
+}
+
+/** The same for bytes that will not change, or not without the snapshot's being told. */
+function steadyBulk(out: RdbWriter, buf: Uint8Array, off: number, len: number): void {
+  line(out, `$${len}`);
+  out.steadyRaw(buf, off, len);
   line(out, "");
 }
 

@@ -9,8 +9,14 @@ import { Crc64 } from "../bytes/crc64.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Database } from "../store/database.ts";
 import type { Dict } from "../store/dict.ts";
-import type { RdbWriter } from "./rdb_writer.ts";
+import type { Stream } from "../store/types/stream.ts";
+import type { LargeFormat, Span } from "./large_value.ts";
+import { RdbWriter } from "./rdb_writer.ts";
 import type { SnapshotFormat } from "./snapshot.ts";
+import { writePair } from "./value_hash.ts";
+import { writeNode } from "./value_list.ts";
+import { writeStream } from "./value_stream.ts";
+import { writeScored } from "./value_zset.ts";
 import { valueType, writeValue } from "./values.ts";
 
 export const RDB_VERSION = 10;
@@ -91,6 +97,18 @@ export class RdbFormat implements SnapshotFormat {
   }
 
   key(out: RdbWriter, db: Database, dict: Dict, ref: number): void {
+    this.#head(out, db, dict, ref);
+    writeValue(db, ref, out);
+  }
+
+  large(db: Database, dict: Dict, ref: number): LargeFormat {
+    const head = new RdbWriter(this.engine.config.values.rdbcompression);
+    this.#head(head, db, dict, ref);
+    return new LargeRdbValue(head);
+  }
+
+  /** What stands before a value. */
+  #head(out: RdbWriter, db: Database, dict: Dict, ref: number): void {
     const deadline = db.expireAtExact(ref);
     if (deadline !== -1n) {
       out.byte(Opcode.EXPIRETIME_MS);
@@ -105,7 +123,6 @@ export class RdbFormat implements SnapshotFormat {
     }
     out.byte(valueType(db, ref));
     out.string(dict.keyBuffer(ref), dict.keyOffset(ref), dict.keyLength(ref));
-    writeValue(db, ref, out);
   }
 
   end(out: RdbWriter): void {
@@ -116,4 +133,26 @@ export class RdbFormat implements SnapshotFormat {
     this.#crc?.write(trailer, 0);
     out.raw(trailer, 0, 8);
   }
+}
+
+/** A large value as an RDB file has it. */
+class LargeRdbValue implements LargeFormat {
+  readonly node = writeNode;
+  readonly pair = writePair;
+  readonly scored = writeScored;
+  readonly stream: (out: RdbWriter, stream: Stream) => Iterable<void> = writeStream;
+
+  /** `head`: what stands before the value. */
+  constructor(readonly head: RdbWriter) {}
+
+  begin(out: RdbWriter, _elements: number, parts: number): void {
+    out.raw(this.head.buf, 0, this.head.at);
+    out.length(parts);
+  }
+
+  member(out: RdbWriter, { buf, off, len }: Span): void {
+    out.steadyString(buf, off, len);
+  }
+
+  end(): void {}
 }

@@ -4,7 +4,7 @@
  *   length   00xxxxxx | 01xxxxxx x | 80 u32 BE | 81 u64 BE
  *   string   length + bytes, or C0 i8 | C1 i16 LE | C2 i32 LE for the text of an integer, or C3 + two lengths + LZF
  *
- * Without a sink everything gathers in `buf[0, at)`. With one, a buffer that is full is handed over and another one begun, so that
+ * Without a sink everything gathers in `buf[0, at)`. With one, a buffer that is full is handed over and used again, so that
  * a file or a socket can be written without ever holding the whole of it.
  *
  * Format: https://rdb.fnordig.de/file_format.html; behaviour: rdb.c of Redis 7.0.
@@ -24,6 +24,8 @@ export const STRING_LZF = 0xc3;
 
 const INITIAL = 1024;
 const SINK_BUFFER = 64 * 1024;
+/** A buffer that a long string has made larger than this is not kept. */
+const MOST_KEPT = 4 * SINK_BUFFER;
 /** Longest text that can be an integer of 32 bits. */
 const INT_TEXT = 11;
 /** Shorter strings are never compressed. */
@@ -31,16 +33,23 @@ const MIN_COMPRESSED = 20;
 /** Header of a compressed string: its first byte and two lengths. */
 const LZF_HEADER = 11;
 
+/** Takes `buf[0, length)`, which is used again after the call. */
+export type ByteSink = (buf: Uint8Array, length: number) => void;
+
 export class RdbWriter {
   buf: Uint8Array;
   at = 0;
 
   /**
    * `compress`: whether long strings are compressed (rdbcompression). `sink` gets `buf[0, length)`, which is used again
-   * after the call.
+   * after the call. `capacity`: bytes of the first buffer.
    */
-  constructor(public compress: boolean, readonly sink: ((buf: Uint8Array, length: number) => void) | null = null) {
-    this.buf = new Uint8Array(sink === null ? INITIAL : SINK_BUFFER);
+  constructor(
+    public compress: boolean,
+    protected sink: ByteSink | null = null,
+    capacity = sink === null ? INITIAL : SINK_BUFFER,
+  ) {
+    this.buf = new Uint8Array(capacity);
   }
 
   /** Makes room for `count` more bytes at `at`. */
@@ -58,7 +67,7 @@ export class RdbWriter {
     if (this.sink === null || this.at === 0) return;
     this.sink(this.buf, this.at);
     this.at = 0;
-    if (this.buf.length > SINK_BUFFER) this.buf = new Uint8Array(SINK_BUFFER);
+    if (this.buf.length > MOST_KEPT) this.buf = new Uint8Array(SINK_BUFFER);
   }
 
   byte(value: number): void {
@@ -112,6 +121,16 @@ export class RdbWriter {
     if (len <= INT_TEXT && this.#integer(from, off, len)) return;
     if (this.compress && len > MIN_COMPRESSED && this.#compressed(from, off, len)) return;
     this.length(len);
+    this.raw(from, off, len);
+  }
+
+  /** The same for bytes that will not change, or not without a snapshot's being told: a writer may put them off. */
+  steadyString(from: Uint8Array, off: number, len: number): void {
+    this.string(from, off, len);
+  }
+
+  /** As `raw`, for such bytes. */
+  steadyRaw(from: Uint8Array, off: number, len: number): void {
     this.raw(from, off, len);
   }
 

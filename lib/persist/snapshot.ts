@@ -16,7 +16,9 @@ import type { Engine } from "../engine/engine.ts";
 import type { Database } from "../store/database.ts";
 import type { Dict } from "../store/dict.ts";
 import type { Barrier } from "../store/keyspace.ts";
+import { hold, isLarge, type LargeFormat, type LargeValue } from "./large_value.ts";
 import { RdbWriter } from "./rdb_writer.ts";
+import { SlicedWriter, Steady } from "./sliced_writer.ts";
 
 /** Milliseconds of walking before clients are served again. */
 const SLICE = 1;
@@ -42,11 +44,21 @@ export interface SnapshotFormat {
   /** The keys that follow are of this database. */
   select(out: RdbWriter, index: number, db: Database, dict: Dict): void;
   key(out: RdbWriter, db: Database, dict: Dict, ref: number): void;
+  /** How a key with a large value will be written, one that is as it is now. */
+  large(db: Database, dict: Dict, ref: number): LargeFormat;
   end(out: RdbWriter): void;
   /** All bytes pass through here on their way to the sinks. */
   seen(buf: Uint8Array, length: number): void;
   /** No keys. */
   readonly withoutData: boolean;
+}
+
+/** A large value that is to be written, and its database. */
+interface Held {
+  readonly value: LargeValue;
+  readonly db: Database;
+  readonly index: number;
+  readonly dict: Dict;
 }
 
 interface Table {
@@ -107,7 +119,13 @@ export class Snapshot implements Barrier {
   readonly total: number;
   /** Bytes of values that were saved ahead of their turn because they were about to change: what Redis would have copied. */
   preserved = 0;
-  #out: RdbWriter;
+  readonly #out: SlicedWriter;
+  /** What could not be written because a large value was in the middle of being written; it comes next. */
+  readonly #aside: SlicedWriter;
+  readonly #steady = new Steady();
+  /** Large values about which something has been changed and whose turn has not come. */
+  #held: Held[] = [];
+  #writing: LargeValue | null = null;
   #tables: Table[] = [];
   #table = 0;
   #bucket = 0;
@@ -132,11 +150,13 @@ export class Snapshot implements Barrier {
     readonly slice = SLICE,
   ) {
     const { keyspace, config } = engine;
-    this.#out = new RdbWriter(config.values.rdbcompression, (buf, length) => {
+    const { rdbcompression } = config.values;
+    this.#out = new SlicedWriter(rdbcompression, (buf, length) => {
       if (this.abandoned) return;
       format.seen(buf, length);
       for (const sink of sinks) sink.write(buf, length);
-    });
+    }, this.#steady);
+    this.#aside = new SlicedWriter(rdbcompression, null, this.#steady);
     this.#dawdling = new Dawdling(config.values.rdbKeySaveDelay);
     this.total = keyspace.keys;
     if (!format.withoutData) {
@@ -184,6 +204,10 @@ export class Snapshot implements Barrier {
    */
   abandon(): void {
     this.abandoned = true;
+    this.#writing?.release();
+    this.#writing = null;
+    for (const { value } of this.#held) value.release();
+    this.#held = [];
     this.go();
   }
 
@@ -196,6 +220,7 @@ export class Snapshot implements Barrier {
   #walk(until: number): boolean {
     const { clock } = this.engine.platform;
     const { databases } = this.engine.keyspace;
+    if (this.#hasLarge && this.#stepLarge(until)) return true;
     let visited = 0;
     for (; this.#table < this.#tables.length; this.#table++) {
       const { db, dict } = this.#tables[this.#table];
@@ -215,6 +240,7 @@ export class Snapshot implements Barrier {
           this.#save(database, db, dict, ref);
           if (this.abandoned) continue;
           this.#dawdling.key();
+          if (this.#hasLarge && this.#stepLarge(until)) return true;
           // The rest of the bucket comes after the pause.
           if (this.#dawdling.due >= SLICE) return true;
         }
@@ -227,6 +253,31 @@ export class Snapshot implements Barrier {
     // Keys that were saved ahead of their turn cost their delay too.
     if (!this.abandoned && this.#dawdling.due >= SLICE) return true;
     this.#end();
+    return false;
+  }
+
+  get #hasLarge(): boolean {
+    return this.#writing !== null || this.#held.length > 0 || this.#out.isBehind;
+  }
+
+  /** Goes on with large values and long strings. True while there are more. */
+  #stepLarge(until: number): boolean {
+    const { clock } = this.engine.platform;
+    const out = this.#out;
+    while (!this.abandoned && this.#hasLarge) {
+      if (this.#isBlocked || clock.monotonic() >= until || this.#dawdling.due >= SLICE) return true;
+      this.#dawdling.key();
+      if (out.isBehind) out.step();
+      else if (this.#writing === null) {
+        const { value, index, db, dict } = this.#held.shift()!;
+        this.#select(out, index, db, dict);
+        this.#writing = value;
+        value.begin(out);
+      } else if (this.#writing.step()) {
+        this.#writing = null;
+        out.adopt(this.#aside);
+      }
+    }
     return false;
   }
 
@@ -253,14 +304,28 @@ export class Snapshot implements Barrier {
     }
   }
 
+  beforeOverwrite(buf: Uint8Array, from: number, length: number): void {
+    this.preserved += this.#steady.beforeOverwrite(buf, from, length);
+  }
+
   #save(db: Database, index: number, dict: Dict, ref: number): void {
     db.markSaved(ref);
     if (this.abandoned) return;
     this.saved++;
-    if (index !== this.#selected) {
-      this.#selected = index;
-      this.format.select(this.#out, index, db, dict);
+    if (isLarge(db, ref)) {
+      const kept = new SlicedWriter(this.#out.compress, null, this.#steady);
+      const value = hold(db, ref, this.format.large(db, dict, ref), kept);
+      this.#held.push({ value, db, index, dict });
+      return;
     }
-    this.format.key(this.#out, db, dict, ref);
+    const out = this.#writing === null ? this.#out : this.#aside;
+    this.#select(out, index, db, dict);
+    this.format.key(out, db, dict, ref);
+  }
+
+  #select(out: RdbWriter, index: number, db: Database, dict: Dict): void {
+    if (index === this.#selected) return;
+    this.#selected = index;
+    this.format.select(out, index, db, dict);
   }
 }

@@ -10,6 +10,7 @@ import type { Database } from "../store/database.ts";
 import { Kind, Type } from "../store/record.ts";
 import { HashView } from "../store/types/hash.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
+import type { Span } from "./large_value.ts";
 import { arePairs, listpackOf } from "./pairs.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
@@ -40,8 +41,7 @@ export const hashCodec: ValueCodec = {
     hash.open(db, ref);
     out.length(hash.count);
     for (hash.rewind(); hash.next();) {
-      out.string(hash.field.buf, hash.field.off, hash.field.len);
-      out.string(hash.value.buf, hash.value.off, hash.value.len);
+      writePair(out, hash.field, hash.value);
     }
   },
 
@@ -70,6 +70,12 @@ function give(value: LooseValue): boolean {
   if (hash.table !== null) value.setObject(Type.HASH, hash.table);
   else value.setBytes(Type.HASH, hash.blob.buf, hash.blob.off, hash.blob.len);
   return true;
+}
+
+/** Writes a field and its value, which are those of a table. */
+export function writePair(out: RdbWriter, field: Span, value: Span): void {
+  out.steadyString(field.buf, field.off, field.len);
+  out.steadyString(value.buf, value.off, value.len);
 }
 
 function readPairs(input: RdbReader): void {

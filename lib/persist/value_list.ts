@@ -9,7 +9,7 @@ import { BorrowedBlob, HeapBlob } from "../store/types/blob.ts";
 import { ListView } from "../store/types/list.ts";
 import * as listpack from "../store/types/listpack.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
-import type { Quicklist } from "../store/types/quicklist.ts";
+import type { ListNode, Quicklist } from "../store/types/quicklist.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import { type RdbWriter, STRING_LZF } from "./rdb_writer.ts";
 import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
@@ -44,15 +44,7 @@ export const listCodec: ValueCodec = {
     }
     const quicklist = db.object(ref) as Quicklist;
     out.length(quicklist.nodes);
-    for (let node = quicklist.head; node !== null; node = node.next) {
-      out.length(node.isPlain ? PLAIN : PACKED);
-      if (node.isPacked) {
-        out.byte(STRING_LZF);
-        out.length(node.buf.length);
-        out.length(node.len);
-        out.raw(node.buf, 0, node.buf.length);
-      } else out.string(node.buf, node.off, node.len);
-    }
+    for (let node = quicklist.head; node !== null; node = node.next) writeNode(out, node);
   },
 
   read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
@@ -79,6 +71,16 @@ export const listCodec: ValueCodec = {
     return true;
   },
 };
+
+/** Writes a node, whose bytes will not change before they are written (`Quicklist.share`). */
+export function writeNode(out: RdbWriter, node: ListNode): void {
+  out.length(node.isPlain ? PLAIN : PACKED);
+  if (!node.isPacked) return out.steadyString(node.buf, node.off, node.len);
+  out.byte(STRING_LZF);
+  out.length(node.buf.length);
+  out.length(node.len);
+  out.steadyRaw(node.buf, 0, node.buf.length);
+}
 
 function readElements(input: RdbReader): void {
   for (let left = input.length(); left > 0; left--) {

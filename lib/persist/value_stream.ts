@@ -25,6 +25,8 @@ import type { RdbWriter } from "./rdb_writer.ts";
 import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
 
 const ID_BYTES = 16;
+/** Pending entries that are written in one step. */
+const PENDING_AT_ONCE = 256;
 
 const idBytes = new Uint8Array(ID_BYTES);
 const id = new StreamId();
@@ -41,18 +43,8 @@ export const streamCodec: ValueCodec = {
   write(db: Database, ref: number, out: RdbWriter): void {
     const stream = db.object(ref) as Stream;
     out.length(stream.blocks.length);
-    for (const block of stream.blocks) {
-      packId(block.id);
-      out.string(idBytes, 0, ID_BYTES);
-      out.string(block.buf, block.off, block.len);
-    }
-    out.length(stream.count);
-    writeId(out, stream.lastId);
-    writeId(out, stream.firstId);
-    writeId(out, stream.maxDeletedId);
-    writeCounter(out, stream.entriesAdded);
-    out.length(stream.groups.size);
-    for (const group of stream.groupsInOrder()) writeGroup(out, group);
+    const steps = writeStream(out, stream);
+    while (steps.next().done !== true);
   },
 
   read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
@@ -71,18 +63,39 @@ export const streamCodec: ValueCodec = {
   },
 };
 
-function writeGroup(out: RdbWriter, group: Group): void {
+/** Writes a stream that does not change meanwhile, from behind the number of its blocks on, in steps. */
+export function* writeStream(out: RdbWriter, stream: Stream): Generator<void, void, void> {
+  for (const block of stream.blocks) {
+    packId(block.id);
+    out.string(idBytes, 0, ID_BYTES);
+    out.steadyString(block.buf, block.off, block.len);
+    yield;
+  }
+  out.length(stream.count);
+  writeId(out, stream.lastId);
+  writeId(out, stream.firstId);
+  writeId(out, stream.maxDeletedId);
+  writeCounter(out, stream.entriesAdded);
+  out.length(stream.groups.size);
+  for (const group of stream.groupsInOrder()) yield* writeGroup(out, group);
+}
+
+function* writeGroup(out: RdbWriter, group: Group): Generator<void, void, void> {
   const { pending } = group;
   writeName(out, group.name);
   writeId(out, group.lastId);
   writeCounter(out, group.entriesRead);
   out.length(pending.count);
+  let left = PENDING_AT_ONCE;
   for (pending.first(); !pending.atEnd; pending.next()) {
     pending.readId(id);
     packId(id);
     out.raw(idBytes, 0, ID_BYTES);
     out.int64(group.deliveryTime);
     writeCounter(out, group.deliveries);
+    if (--left > 0) continue;
+    left = PENDING_AT_ONCE;
+    yield;
   }
   out.length(group.consumers);
   for (const consumer of group.consumersInOrder()) {
@@ -94,6 +107,9 @@ function writeGroup(out: RdbWriter, group: Group): void {
       own.readId(id);
       packId(id);
       out.raw(idBytes, 0, ID_BYTES);
+      if (--left > 0) continue;
+      left = PENDING_AT_ONCE;
+      yield;
     }
   }
 }

@@ -15,7 +15,7 @@ export const stringCodec: ValueCodec = {
   },
 
   write(db: Database, ref: number, out: RdbWriter): void {
-    out.string(db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref));
+    out.steadyString(db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref));
   },
 
   read(_context: ValueContext, _rdbType: number, input: RdbReader, value: LooseValue): boolean {

@@ -11,6 +11,7 @@ import { Kind, Type } from "../store/record.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
 import { SortedSet } from "../store/types/sorted_set.ts";
 import { fitsListpack, pack, scoreIn, tableOf, ZsetView } from "../store/types/zset.ts";
+import type { Span } from "./large_value.ts";
 import { arePairs, listpackOf } from "./pairs.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
@@ -42,8 +43,7 @@ export const zsetCodec: ValueCodec = {
     zset.open(db, ref);
     out.length(zset.count);
     for (zset.start(zset.count - 1, true); zset.next();) {
-      out.string(zset.member.buf, zset.member.off, zset.member.len);
-      out.double(zset.score);
+      writeScored(out, zset.member, zset.score);
     }
   },
 
@@ -75,6 +75,12 @@ export const zsetCodec: ValueCodec = {
     return count > 0;
   },
 };
+
+/** Writes a member of a table with its score. */
+export function writeScored(out: RdbWriter, member: Span, score: number): void {
+  out.steadyString(member.buf, member.off, member.len);
+  out.double(score);
+}
 
 function readListpack(context: ValueContext, input: RdbReader, value: LooseValue): boolean {
   input.string();

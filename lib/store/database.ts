@@ -216,7 +216,14 @@ export class Database {
 
   /** Writes the first `len` bytes of a string or blob that is at least so long. */
   writeValue(ref: number, buf: Uint8Array, off: number, len: number): void {
+    this.beforeOverwrite(ref, 0, len);
     copyBytes(buf, off, len, this.valueBuffer(ref), this.valueOffset(ref));
+  }
+
+  /** To be called before bytes of a string that may be long are overwritten where they are. */
+  beforeOverwrite(ref: number, from: number, length: number): void {
+    const { barrier } = this.keyspace;
+    if (barrier !== null && this.kind(ref) === Kind.LARGE) barrier.beforeOverwrite(this.valueBuffer(ref), from, length);
   }
 
   /** True for a record that a snapshot in progress still has to save. */
@@ -407,7 +414,9 @@ export class Database {
       this.#setLength(ref, 0);
       return this.resize(ref, length, 0);
     }
-    if (length > old.length || length < old.length >>> 2) {
+    // A snapshot may still have to read what is replaced as a whole.
+    const isHeld = keep === 0 && this.keyspace.barrier !== null;
+    if (length > old.length || length < old.length >>> 2 || isHeld) {
       const value = new Uint8Array(keep > 0 && length > old.length ? length + (length >>> 1) : length);
       if (keep > 0) value.set(old.subarray(0, Math.min(keep, length)));
       this.#slab.replaceLarge(handle, value);

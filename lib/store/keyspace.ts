@@ -61,6 +61,8 @@ export interface KeyspaceObserver {
  */
 export interface Barrier {
   beforeChange(db: Database, ref: number): void;
+  /** Bytes of a string in an array of its own, of which `beforeChange` was told, are about to be overwritten in place. */
+  beforeOverwrite(buf: Uint8Array, from: number, length: number): void;
 }
 
 /** Collections with more elements than this are freed in slices. */
@@ -99,6 +101,8 @@ export class Keyspace {
   hasGuests = false;
   /** What was flushed during a snapshot, which still has to read it. */
   kept: Collection[] = [];
+  /** Bytes of collections without a key that a snapshot holds. They count as freed, or eviction would go on and on. */
+  inherited = 0;
   /** Names a key for the observer that is not an argument of the current command. */
   readonly keyArgs = new Args();
 
@@ -133,13 +137,14 @@ export class Keyspace {
 
   /** Bytes of keys and values and of the tables that hold them. */
   get usedMemory(): number {
-    let bytes = this.slab.used;
+    let bytes = this.slab.used - this.inherited;
     for (const db of this.databases) bytes += db.dict.overhead + db.deadlines.bytes;
     return bytes;
   }
 
   /** Frees a collection, at once or later. */
   bury(collection: Collection): void {
+    if (collection.hold) return collection.hold.inherit();
     if (collection.count <= FREE_AT_ONCE) collection.release(Infinity);
     else this.graveyard.push(collection);
   }

@@ -50,6 +50,14 @@ export interface Collection {
   release(budget: number): boolean;
   /** Bytes of memory, all included (MEMORY USAGE). */
   memory(): number;
+  /** Who still reads the collection, if anybody does: it is left to them instead of being freed. */
+  readonly hold?: Hold | null;
+}
+
+/** A snapshot that has not written a collection yet, or not all of it. */
+export interface Hold {
+  /** The collection has lost its key: whoever holds it buries it when they are done. */
+  inherit(): void;
 }
 
 /** A collection that is a key's value (not the remains of one). */

@@ -76,11 +76,13 @@ export class HashTable extends Table {
     dict.insert(ref);
     this.accountHeads();
     this.bytes += slab.used - before;
+    if (this.hold !== null) this.hold.afterChange(ref);
   }
 
   /** Gives a field another value; returns its record, which may have moved. */
   setValue(ref: number, value: Uint8Array, off: number, len: number): number {
-    const { dict, slab } = this;
+    const { dict, slab, hold } = this;
+    if (hold !== null) hold.beforeChange(ref);
     const before = slab.used;
     const head = FIELD_AT + Dict.keySize(dict.keyLength(ref));
     let target = ref;
@@ -94,6 +96,7 @@ export class HashTable extends Table {
     }
     this.#writeValue(target, head, value, off, len);
     this.bytes += slab.used - before;
+    if (hold !== null) hold.afterChange(target);
     return target;
   }
 

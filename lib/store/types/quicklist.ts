@@ -87,9 +87,45 @@ export class ListNode implements Blob {
   packed: Uint8Array | null = null;
   /** Bytes that the list has accounted for this node. */
   accounted = 0;
+  /** `buf` is in a snapshot as well, and must stay as it is (see `Quicklist.share`). */
+  isShared = false;
 
   constructor(buf: Uint8Array) {
     this.buf = buf;
+  }
+
+  /** To be called before the bytes are changed: what is shared is copied. */
+  own(): void {
+    if (!this.isShared) return;
+    const bytes = takeBytes(this.buf.length);
+    bytes.set(this.buf.subarray(this.off, this.off + this.len), this.off);
+    this.replaceBytes(bytes);
+  }
+
+  /** Gives the node another array, and the old one back if nobody else has it. */
+  replaceBytes(bytes: Uint8Array): void {
+    if (!this.isShared) giveBytes(this.buf);
+    this.buf = bytes;
+    this.isShared = false;
+  }
+
+  /** A node with the same content that is not compressed: itself, or a copy in no list. */
+  unpacked(): ListNode {
+    if (!this.isPacked) return this;
+    const node = new ListNode(new Uint8Array(this.len));
+    decompressNode(this, node.buf);
+    node.len = this.len;
+    node.count = this.count;
+    node.isPlain = this.isPlain;
+    return node;
+  }
+
+  /** Makes the only element an empty one, in an array of its own. */
+  startOver(): void {
+    this.replaceBytes(NO_BYTES);
+    this.off = this.len = 0;
+    listpack.create(this);
+    listpack.append(this, NO_BYTES, 0, 0);
   }
 
   splice(at: number, remove: number, insert: number): void {
@@ -116,10 +152,8 @@ export class ListNode implements Blob {
       return;
     }
     buf = takeBytes(grownCapacity(length));
-    const old = this.buf;
-    this.#place(old, off, buf, at, remove, insert, tail);
-    this.buf = buf;
-    giveBytes(old);
+    this.#place(this.buf, off, buf, at, remove, insert, tail);
+    this.replaceBytes(buf);
   }
 
   #place(
@@ -137,6 +171,11 @@ export class ListNode implements Blob {
     to.set(from.subarray(off + at + remove, off + at + remove + tail), start + at + insert);
     this.off = start;
   }
+}
+
+function decompressNode(node: ListNode, into: Uint8Array): void {
+  if (decompress(node.buf, 0, node.buf.length, into, 0, node.len) === node.len) return;
+  throw new Error("a compressed node of a list is damaged");
 }
 
 function move(buf: Uint8Array, from: number, to: number, length: number): void {
@@ -196,6 +235,25 @@ export class Quicklist implements CopyableCollection {
     return copy;
   }
 
+  /**
+   * The nodes as they are now, for a snapshot that writes them bit by bit: twins that share the bytes. A node that is changed later
+   * copies its bytes first.
+   */
+  share(): ListNode[] {
+    const twins = [];
+    for (let node = this.head; node !== null; node = node.next) {
+      node.isShared = true;
+      const twin = new ListNode(node.buf);
+      twin.off = node.off;
+      twin.len = node.len;
+      twin.count = node.count;
+      twin.isPlain = node.isPlain;
+      twin.isPacked = node.isPacked;
+      twins.push(twin);
+    }
+    return twins;
+  }
+
   release(budget: number): boolean {
     for (let left = budget; this.head !== null; left -= 16) {
       if (left <= 0) return false;
@@ -216,6 +274,7 @@ export class Quicklist implements CopyableCollection {
   push(atHead: boolean, buf: Uint8Array, off: number, len: number): void {
     const end = atHead ? this.head : this.tail;
     if (end !== null && this.#allows(end, len)) {
+      end.own();
       if (atHead) listpack.prepend(end, buf, off, len);
       else listpack.append(end, buf, off, len);
       end.count++;
@@ -257,12 +316,12 @@ export class Quicklist implements CopyableCollection {
 
   /** Removes the element at `at` of a node that is open; returns what `listpack.remove` does, -1 too when the node is gone. */
   removeAt(node: ListNode, at: number): number {
-    this.#touch(node);
     this.count--;
     if (--node.count === 0) {
       this.#unlink(node);
       return -1;
     }
+    this.#change(node);
     const following = listpack.remove(node, at);
     if (node.len < node.buf.length >>> 2 && node !== this.head && node !== this.tail) this.#trim(node);
     return following;
@@ -272,14 +331,16 @@ export class Quicklist implements CopyableCollection {
   replaceAt(node: ListNode, at: number, buf: Uint8Array, off: number, len: number): void {
     const isLarge = len >= this.packedThreshold;
     if (!node.isPlain && !isLarge) {
-      this.#touch(node);
+      // The only element may be a very long one, which is not worth a copy.
+      if (node.isShared && node.count === 1) node.startOver();
+      this.#change(node);
       listpack.replace(node, at, buf, off, len);
       this.#account(node);
       return;
     }
     if (node.isPlain && isLarge) {
       this.#touch(node);
-      node.buf = buf.slice(off, off + len);
+      node.replaceBytes(buf.slice(off, off + len));
       node.off = 0;
       node.len = len;
       this.#account(node);
@@ -303,14 +364,14 @@ export class Quicklist implements CopyableCollection {
       this.#link(plain, node, after);
       this.#link(rest, plain, after);
     } else if (this.#allows(node, len)) {
-      this.#touch(node);
+      this.#change(node);
       if (after) listpack.insertAfter(node, at, buf, off, len);
       else listpack.insert(node, at, buf, off, len);
       node.count++;
       this.#account(node);
     } else if (isEdge && neighbour !== null && this.#allows(neighbour, len)) {
       this.open(neighbour);
-      this.#touch(neighbour);
+      this.#change(neighbour);
       if (after) listpack.prepend(neighbour, buf, off, len);
       else listpack.append(neighbour, buf, off, len);
       neighbour.count++;
@@ -339,7 +400,7 @@ export class Quicklist implements CopyableCollection {
         this.#unlink(node);
       } else {
         this.open(node);
-        this.#touch(node);
+        this.#change(node);
         listpack.removeRange(node, from, removed);
         node.count -= removed;
         this.count -= removed;
@@ -436,14 +497,14 @@ export class Quicklist implements CopyableCollection {
     this.nodes--;
     this.slab.account(-node.accounted);
     this.#bytes -= node.accounted;
-    if (!node.isPacked) giveBytes(node.buf);
-    node.buf = NO_BYTES;
+    if (node.isPacked) node.isShared = true;
+    node.replaceBytes(NO_BYTES);
     node.packed = null;
   }
 
   /** Cuts a node behind (`after`) or before the element at `at`; returns the part that was cut off, in no list yet. */
   #split(node: ListNode, at: number, after: boolean): ListNode {
-    this.#touch(node);
+    this.#change(node);
     const cut = after ? at + listpack.sizeAt(node, at) : at;
     const from = after ? cut : FIRST;
     const length = after ? node.len - 1 - cut : cut - FIRST;
@@ -474,6 +535,7 @@ export class Quicklist implements CopyableCollection {
     if (!fits(left.len + right.len - 11, left.count + right.count, this.fill)) return null;
     this.#unpackFully(left);
     this.#unpackFully(right);
+    left.own();
     listpack.appendAll(left, right);
     left.count += right.count;
     this.#account(left);
@@ -483,9 +545,7 @@ export class Quicklist implements CopyableCollection {
   }
 
   #trim(node: ListNode): void {
-    const bytes = node.buf.slice(node.off, node.off + node.len);
-    giveBytes(node.buf);
-    node.buf = bytes;
+    node.replaceBytes(node.buf.slice(node.off, node.off + node.len));
     node.off = 0;
     this.#account(node);
   }
@@ -507,6 +567,12 @@ export class Quicklist implements CopyableCollection {
     this.#account(node);
   }
 
+  /** The same where the bytes that are there will be written to. */
+  #change(node: ListNode): void {
+    this.#touch(node);
+    node.own();
+  }
+
   #unpackFully(node: ListNode): void {
     if (node.isPacked) this.#unpack(node);
     this.#touch(node);
@@ -515,10 +581,10 @@ export class Quicklist implements CopyableCollection {
 
   #unpack(node: ListNode): void {
     const bytes = takeBytes(node.len);
-    if (decompress(node.buf, 0, node.buf.length, bytes, 0, node.len) !== node.len) {
-      throw new Error("a compressed node of a list is damaged");
-    }
-    node.buf = bytes;
+    decompressNode(node, bytes);
+    // The compressed bytes are never changed, so whoever shares them may keep them.
+    node.isShared = true;
+    node.replaceBytes(bytes);
     node.off = 0;
     node.isPacked = false;
     this.#account(node);
@@ -545,8 +611,7 @@ export class Quicklist implements CopyableCollection {
       if (length === 0 || length + MIN_WON >= node.len) return;
       bytes = into.slice(0, length);
     }
-    giveBytes(node.buf);
-    node.buf = bytes;
+    node.replaceBytes(bytes);
     node.off = 0;
     node.isPacked = true;
     this.#account(node);

@@ -79,6 +79,7 @@ export class SetTable extends Table {
     dict.insert(ref);
     this.accountHeads();
     this.bytes += slab.used - before;
+    if (this.hold !== null) this.hold.afterChange(ref);
   }
 }
 

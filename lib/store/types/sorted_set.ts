@@ -117,13 +117,16 @@ export class SortedSet extends Table implements MemberOrder {
     dict.insert(ref);
     this.accountHeads();
     this.bytes += slab.used - before;
+    if (this.hold !== null) this.hold.afterChange(ref);
     return ref;
   }
 
   /** Gives the member of a record another score. */
   setScore(ref: number, score: number): void {
+    if (this.hold !== null) this.hold.beforeChange(ref);
     this.tree.update(this.scoreOf(ref), ref, score);
     this.#writeScore(ref, score);
+    if (this.hold !== null) this.hold.afterChange(ref);
   }
 
   override delete(ref: number): void {

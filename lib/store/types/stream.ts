@@ -17,7 +17,7 @@
 
 import type { Args } from "../../bytes/args.ts";
 import type { CopyableCollection } from "../record.ts";
-import type { Slab } from "../slab.ts";
+import { Slab } from "../slab.ts";
 import { HeapBlob } from "./blob.ts";
 import { Int64 } from "./int64.ts";
 import * as listpack from "./listpack.ts";
@@ -52,6 +52,8 @@ export class Block extends HeapBlob {
    * deleted entries, which then takes the new ones.
    */
   goesBack = false;
+  /** It is in a snapshot as well, and must stay as it is. */
+  isShared = false;
 
   constructor(id: StreamId, capacity: number) {
     super(capacity);
@@ -71,6 +73,15 @@ export class Block extends HeapBlob {
     } else if (tail === 1) old[at + insert] = old[from];
     else if (remove !== insert) old.copyWithin(at + insert, from, from + tail);
     this.len = length;
+  }
+
+  /** A copy with room for `capacity` bytes. */
+  copy(capacity: number): Block {
+    const twin = new Block(this.id, capacity);
+    twin.buf.set(this.buf.subarray(0, this.len));
+    twin.len = this.len;
+    twin.goesBack = this.goesBack;
+    return twin;
   }
 
   /** Live entries. */
@@ -152,6 +163,7 @@ export class Stream implements CopyableCollection {
       block = this.#newBlock(id, FIRST_CAPACITY);
       writeMaster(block, a, from, pairs);
     } else {
+      block = this.#own(blocks.length - 1);
       const at = listpack.first(block);
       listpack.replaceInt(block, at, numberAt(block, at) + 1);
     }
@@ -172,6 +184,15 @@ export class Stream implements CopyableCollection {
     this.entriesAdded = incremented(this.entriesAdded);
     this.lastId.copy(id);
     if (this.count === 1) this.firstId.copy(id);
+  }
+
+  /** The block of that index, for changing it: one that is shared is replaced by a copy. */
+  #own(index: number): Block {
+    const block = this.blocks[index];
+    if (!block.isShared) return block;
+    const copy = block.copy(block.buf.length);
+    copy.accounted = block.accounted;
+    return this.blocks[index] = copy;
   }
 
   #newBlock(id: StreamId, capacity: number): Block {
@@ -234,9 +255,9 @@ export class Stream implements CopyableCollection {
   /** Deletes an entry; false if there is none. `refreshFirst` must follow if it was the first. */
   delete(id: StreamId): boolean {
     if (!probe.start(this, id, id).next()) return false;
-    const block = this.blocks[probe.block];
-    if (block.live === 1) this.#removeBlock(probe.block);
+    if (this.blocks[probe.block].live === 1) this.#removeBlock(probe.block);
     else {
+      const block = this.#own(probe.block);
       listpack.replaceInt(block, probe.entry, probe.flags | DELETED);
       block.moveToDeleted(1);
       this.#account(block);
@@ -296,7 +317,7 @@ export class Stream implements CopyableCollection {
 
   /** Flags entries of the first block, in which not all are to go; returns how many. */
   #trimFirstBlock({ maxLength, minId }: Trimming): number {
-    const block = this.blocks[0];
+    const block = this.#own(0);
     let removed = 0;
     probe.start(this, MIN_ID, MAX_ID);
     while (probe.next() && probe.block === 0) {
@@ -379,19 +400,32 @@ export class Stream implements CopyableCollection {
 
   copy(): Stream {
     const copy = new Stream(this.ledger.slab);
+    for (const block of this.blocks) copy.addBlock(block.copy(block.len));
+    return this.#copyRest(copy, false);
+  }
+
+  /**
+   * The stream as it is now, for a snapshot that writes it bit by bit: a twin that shares blocks and pending entries and must not be
+   * changed. What is changed of this one later is copied first.
+   */
+  share(): Stream {
+    // What is shared is accounted here, and nowhere else.
+    const twin = new Stream(new Slab());
     for (const block of this.blocks) {
-      const twin = new Block(block.id, block.len);
-      twin.buf.set(block.buf.subarray(0, block.len));
-      twin.len = block.len;
-      twin.goesBack = block.goesBack;
-      copy.addBlock(twin);
+      block.isShared = true;
+      twin.blocks.push(block);
     }
+    return this.#copyRest(twin, true);
+  }
+
+  /** Copies all but the blocks. */
+  #copyRest(copy: Stream, shared: boolean): Stream {
     copy.count = this.count;
     copy.firstId.copy(this.firstId);
     copy.lastId.copy(this.lastId);
     copy.maxDeletedId.copy(this.maxDeletedId);
     copy.entriesAdded = this.entriesAdded;
-    for (const group of this.groups.values()) copy.groups.set(group.name, group.copy(copy.ledger));
+    for (const group of this.groups.values()) copy.groups.set(group.name, group.copy(copy.ledger, shared));
     return copy;
   }
 

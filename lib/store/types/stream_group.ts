@@ -196,12 +196,13 @@ export class Group {
     this.ledger.add(-(GROUP_OVERHEAD + this.name.length));
   }
 
-  /** A copy that belongs to another ledger. */
-  copy(ledger: Ledger): Group {
+  /** A copy that belongs to another ledger; `shared`: for reading only, with the pending entries in common (see `Stream.share`). */
+  copy(ledger: Ledger, shared = false): Group {
+    const take = (into: IdList, from: IdList) => shared ? into.shareFrom(from) : into.copyFrom(from);
     const copy = new Group(this.name, ledger);
     copy.lastId.copy(this.lastId);
     copy.entriesRead = this.entriesRead;
-    copy.pending.copyFrom(this.pending);
+    take(copy.pending, this.pending);
     for (const consumer of this.#numbered) {
       if (consumer === null) {
         copy.#freeNumbers.push(copy.#numbered.length);
@@ -210,7 +211,7 @@ export class Group {
       }
       const { name, number, seenTime } = consumer;
       const twin = new Consumer(name, number, seenTime, ledger);
-      twin.pending.copyFrom(consumer.pending);
+      take(twin.pending, consumer.pending);
       copy.#numbered.push(twin);
       copy.#consumers.set(name, twin);
     }

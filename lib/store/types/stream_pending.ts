@@ -37,6 +37,8 @@ export class Ledger {
 
 class Chunk {
   count = 0;
+  /** It is in a snapshot as well, and must stay as it is. */
+  isShared = false;
   constructor(public words: Int32Array) {}
 }
 
@@ -126,7 +128,7 @@ export class IdList {
   }
 
   setWord(i: number, value: number): void {
-    this.#chunks[this.#chunk].words[this.#at * this.#width + ID_WORDS + i] = value;
+    this.#own(this.#chunk).words[this.#at * this.#width + ID_WORDS + i] = value;
   }
 
   /** Goes to that ID, which is added (its extra words arbitrary) if it is not there; returns whether it was added. */
@@ -140,7 +142,7 @@ export class IdList {
       if (this.seek(id)) return false;
       this.#placeInside(id);
     }
-    const chunk = chunks[this.#chunk];
+    const chunk = this.#own(this.#chunk);
     const width = this.#width;
     const { words } = this.#grown(chunk);
     const p = this.#at * width;
@@ -172,8 +174,8 @@ export class IdList {
       this.#chunk--;
       this.#at = chunks[this.#chunk].count;
     }
-    const chunk = chunks[this.#chunk];
-    if (chunk.count < CHUNK_ENTRIES) return;
+    if (chunks[this.#chunk].count < CHUNK_ENTRIES) return;
+    const chunk = this.#own(this.#chunk);
     const half = CHUNK_ENTRIES >>> 1;
     const width = this.#width;
     const upper = this.#addChunk(this.#chunk + 1, CHUNK_ENTRIES);
@@ -189,7 +191,7 @@ export class IdList {
   /** Removes the entry at the position, which is then that of the next one. */
   remove(): void {
     const chunks = this.#chunks;
-    const chunk = chunks[this.#chunk];
+    const chunk = this.#own(this.#chunk);
     const width = this.#width;
     const p = this.#at * width;
     chunk.words.copyWithin(p, p + width, chunk.count * width);
@@ -213,10 +215,10 @@ export class IdList {
   #join(index: number, follow: boolean): boolean {
     const chunks = this.#chunks;
     if (index < 0 || index + 1 >= chunks.length) return false;
-    const chunk = chunks[index];
     const other = chunks[index + 1];
-    const count = chunk.count + other.count;
+    const count = chunks[index].count + other.count;
     if (count > CHUNK_ENTRIES >>> 1) return false;
+    const chunk = this.#own(index);
     const width = this.#width;
     while (chunk.words.length < count * width) this.#resize(chunk, chunk.words.length * 2);
     chunk.words.set(other.words.subarray(0, other.count * width), chunk.count * width);
@@ -254,6 +256,24 @@ export class IdList {
     words.set(chunk.words);
     this.ledger.add(words.byteLength - chunk.words.byteLength);
     chunk.words = words;
+  }
+
+  /** The chunk of that index, for changing it: one that is shared is replaced by a copy. */
+  #own(index: number): Chunk {
+    const chunk = this.#chunks[index];
+    if (!chunk.isShared) return chunk;
+    const copy = new Chunk(chunk.words.slice());
+    copy.count = chunk.count;
+    return this.#chunks[index] = copy;
+  }
+
+  /** Takes over all entries of `other`, a list of the same width, without copying them: this one is only read from then on. */
+  shareFrom(other: IdList): void {
+    for (const chunk of other.#chunks) {
+      chunk.isShared = true;
+      this.#chunks.push(chunk);
+    }
+    this.count = other.count;
   }
 
   /** Gives all memory back; nothing else may be called afterwards. */

@@ -10,7 +10,7 @@
  */
 
 import { Dict, type HashSeed } from "../dict.ts";
-import type { Collection } from "../record.ts";
+import type { Collection, Hold } from "../record.ts";
 import type { Slab } from "../slab.ts";
 import type { Random } from "../../platform/platform.ts";
 
@@ -23,9 +23,18 @@ export interface TableHome {
   readonly seed: HashSeed;
 }
 
+/** A snapshot that is writing a table's records while they change. */
+export interface TableHold extends Hold {
+  /** A record is about to change, to move or to go. */
+  beforeChange(ref: number): void;
+  /** A record has been added, or has changed. */
+  afterChange(ref: number): void;
+}
+
 export abstract class Table implements Collection {
   readonly slab: Slab;
   readonly dict: Dict;
+  hold: TableHold | null = null;
   /** Bytes of all records, of values outside of them, and of the heads. */
   protected bytes = 0;
   /** Bytes of heads that the slab has been told of. */
@@ -70,6 +79,7 @@ export abstract class Table implements Collection {
 
   /** Takes a record out and frees it. */
   delete(ref: number): void {
+    if (this.hold !== null) this.hold.beforeChange(ref);
     const before = this.slab.used;
     this.dict.remove(ref);
     this.#free(ref);
