@@ -65,8 +65,6 @@ export class MasterLink implements Link, TransferOwner {
   #steps: Step[] = [];
   #parser = new Parser();
   #newOffset = 0;
-  /** The connection was lost while the data set was being loaded from a file. */
-  #lostMeanwhile = false;
   /** Bytes that the connection has not taken yet. */
   #unsent = NO_BYTES;
 
@@ -355,7 +353,8 @@ export class MasterLink implements Link, TransferOwner {
     this.#log.notice("MASTER <-> REPLICA sync: Finished with success");
     this.#becomeConnected();
     this.acknowledge();
-    if (this.#lostMeanwhile) return this.#lost();
+    // Everything was here when the connection was lost.
+    if (this.#connection === null) return this.#lost();
     this.goOn();
     if (rest.length > 0) this.#keep(rest, 0, rest.length);
     this.#consume();
@@ -366,11 +365,11 @@ export class MasterLink implements Link, TransferOwner {
     this.#fail();
   }
 
-  /** The loader, which is waiting for more, ends with an error and reports that the transfer failed. */
+  /** A loader that needs more ends with an error, and the transfer reports that it failed; one that has all it needs goes on. */
   #loseTransfer(reason: string): void {
     this.#connection?.abort();
     this.#connection = null;
-    if (this.transfer!.lost(reason)) this.#lostMeanwhile = true;
+    this.transfer!.lost(reason);
   }
 
   // ---- The stream --------------------------------------------------------------------------------------------------------------
@@ -524,7 +523,6 @@ export class MasterLink implements Link, TransferOwner {
 
   /** The link was up and is no more. */
   #lost(): void {
-    this.#lostMeanwhile = false;
     this.#log.warning("Connection with master lost.");
     this.#log.notice("Caching the disconnected master state.");
     this.#fail();

@@ -157,10 +157,9 @@ export class Transfer {
     if (!this.isLoading) this.#dropFile();
   }
 
-  /** The master is gone. True if the transfer does not need it any more; otherwise it will report that it failed. */
-  lost(reason: string): boolean {
+  /** The master is gone: if something is still to come, the transfer will report that it failed. */
+  lost(reason: string): void {
     this.#source?.lose(reason);
-    return this.#source === null;
   }
 
   // ---- The new data set takes over -----------------------------------------------------------------------------------------------
