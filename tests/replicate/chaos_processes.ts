@@ -34,6 +34,10 @@ import { eventually } from "./waiting.ts";
 import { Ledger, pause, Writer } from "./writes.ts";
 
 const WRITERS = 3;
+/** Milliseconds between two batches of a writer at most; and while replicas do not keep up with that. */
+const PAUSE = 12;
+const LONG_PAUSE = 2000;
+const SLOW_DOWN_AFTER = 5000;
 /** Longer than the short times to live of the writers, in milliseconds. */
 const ALL_EXPIRED = 1300;
 const FILLER_BYTES = 500;
@@ -175,6 +179,7 @@ function drawEvent(random: Seeded): Event {
 
 class Round {
   #ledger: Ledger;
+  #pace = { pauseMs: PAUSE };
   #continued = 0;
   #promoted = 0;
 
@@ -198,7 +203,7 @@ class Round {
     const { cluster, random } = this;
     this.#ledger.goOn();
     await this.#fill(200 + random.below(800));
-    const writers = Array.from({ length: WRITERS }, () => new Writer(cluster, new Draw(random.u32())));
+    const writers = Array.from({ length: WRITERS }, () => new Writer(cluster, new Draw(random.u32()), this.#pace));
     const begin = performance.now();
     try {
       for (const [i, event] of events.entries()) {
@@ -332,7 +337,21 @@ class Round {
   /** Everything is up and well. */
   async #recover(): Promise<void> {
     for (const name of this.cluster.names) this.cluster.network.heal(name);
-    await this.cluster.allUp();
+    await this.#until(() => this.cluster.allUp());
+  }
+
+  /**
+   * Waits for replicas. With a small backlog or limit of the output one that takes long to load would never be done if as much was written
+   * as before.
+   */
+  async #until(isUp: () => Promise<void>): Promise<void> {
+    const timer = setTimeout(() => this.#pace.pauseMs = LONG_PAUSE, SLOW_DOWN_AFTER);
+    try {
+      await isUp();
+    } finally {
+      clearTimeout(timer);
+      this.#pace.pauseMs = PAUSE;
+    }
   }
 
   /**
@@ -356,10 +375,12 @@ class Round {
     const reaches = restarted || Number(before.get("repl_backlog_first_byte_offset")) <= oldest + 1;
     await action();
     let after = await cluster.info(upstream);
-    await eventually(`${names.join(" and ")} came to ${upstream}`, async () => {
-      after = await cluster.info(upstream);
-      return count(after, "sync_full") + count(after, "sync_partial_ok") >= names.length;
-    }, PATIENCE_MS);
+    await this.#until(() =>
+      eventually(`${names.join(" and ")} came to ${upstream}`, async () => {
+        after = await cluster.info(upstream);
+        return count(after, "sync_full") + count(after, "sync_partial_ok") >= names.length;
+      }, PATIENCE_MS)
+    );
     const written = Number(after.get("master_repl_offset")) - oldest;
     if (reaches && written < this.#backlog) {
       if (count(after, "sync_full") > 0) {
@@ -373,7 +394,7 @@ class Round {
       }
       this.#continued += names.length;
     }
-    await cluster.allUp(names);
+    await this.#until(() => cluster.allUp(names));
   }
 
   async #cutAndContinue(name: string, side: CutSide, laterMs: number): Promise<void> {
@@ -481,10 +502,12 @@ class Round {
     const third = cluster.replicas.find((other) => other !== old)!;
     await cluster.follow(third, next);
     // The third one continues with the new master, as the old one did.
-    await eventually("both follow the new master", async () => {
-      fields = await cluster.info(next);
-      return Number(fields.get("connected_slaves")) >= 2 && await cluster.isUp(old) && await cluster.isUp(third);
-    }, PATIENCE_MS);
+    await this.#until(() =>
+      eventually("both follow the new master", async () => {
+        fields = await cluster.info(next);
+        return Number(fields.get("connected_slaves")) >= 2 && await cluster.isUp(old) && await cluster.isUp(third);
+      }, PATIENCE_MS)
+    );
     const oldest = Math.min(...[...before.values()].map((one) => Number(one.get("master_repl_offset"))));
     const written = Number(fields.get("master_repl_offset")) - oldest;
     const reaches = Number(before.get(next)!.get("repl_backlog_first_byte_offset")) <= oldest + 1;

@@ -31,13 +31,16 @@ const families = chooseFamilies([
 /** Commands that store distances, whose last digits may differ between makes; and one that takes a while. */
 const LEFT_OUT = new Set(["GEOSEARCHSTORE", "GEORADIUS", "GEORADIUSBYMEMBER", "KEYS"]);
 const DATABASES = 3;
-/** Milliseconds between two batches at most. */
-const PAUSE = 12;
 /** A server that does not reply for so long hangs. */
 const PATIENCE_MS = 120_000;
 const LEDGER = "the:ledger";
 /** The ledger's database, which no writer touches. */
 export const LEDGER_DATABASE = 9;
+
+/** How fast writers are: milliseconds between two batches at most. */
+export interface Pace {
+  pauseMs: number;
+}
 
 /** Who writes asks for the master. */
 export interface Target {
@@ -73,7 +76,7 @@ export class Writer {
   #stopped = false;
   readonly #ended: Promise<void>;
 
-  constructor(readonly target: Target, readonly draw: Draw, readonly pauseMs = PAUSE) {
+  constructor(readonly target: Target, readonly draw: Draw, readonly pace: Pace) {
     this.#ended = this.#run();
     this.#ended.catch(() => {});
   }
@@ -114,7 +117,7 @@ export class Writer {
         if (isUnusable(error)) usable = false;
       }
       if (!usable) return await pause(20);
-      await pause(this.draw.below(this.pauseMs));
+      await pause(this.draw.below(this.pace.pauseMs));
     }
   }
 }
