@@ -200,3 +200,26 @@ test("a master and its replicas are equal after cuts, delays, restarts and chang
 test("a round is the same whenever it is made", async () => {
   assertEquals(await round(7), await round(7));
 });
+
+test("a link that is lost while the last of a snapshot is being loaded is made again at once", async () => {
+  for (const load of ["disabled", "swapdb"]) {
+    const world = new SimulatedServers(3);
+    try {
+      const [one, other] = HOSTS;
+      const master = await world.start(one);
+      for (let i = 0; i < 300; i++) master.run("SET", `key:${i}`, "x".repeat(500));
+      const parameters = { replicaof: `${one} ${PORT}`, "repl-diskless-load": load, "key-load-delay": "5000" };
+      const replica = await world.start(other, parameters);
+      await world.until(() => /Waiting for REPLCONF ACK/.test(master.log));
+      await world.advance(50);
+      assertEquals(replica.info("loading"), "1");
+      world.simulation.network.cut(one, other);
+      master.run("SET", "more", "y");
+      await world.until(() => replica.info("loading") === "0");
+      await world.advance(3000);
+      assertEquals([replica.info("master_link_status"), replica.digest], ["up", master.digest], load);
+    } finally {
+      world.stop();
+    }
+  }
+});
