@@ -31,15 +31,13 @@ import { Cluster, type Make, type Mixture, PATIENCE_MS } from "./cluster.ts";
 import { type CutSide, type Direction, Network } from "./proxy.ts";
 import { deleteExpired, firstDifference } from "./same_data.ts";
 import { eventually } from "./waiting.ts";
-import { Ledger, pause, Writer } from "./writes.ts";
+import { Ledger, pause, SHORT_LIFE, Writer } from "./writes.ts";
 
 const WRITERS = 3;
 /** Milliseconds between two batches of a writer at most; and while replicas do not keep up with that. */
 const PAUSE = 12;
 const LONG_PAUSE = 2000;
 const SLOW_DOWN_AFTER = 5000;
-/** Longer than the short times to live of the writers, in milliseconds. */
-const ALL_EXPIRED = 1300;
 const FILLER_BYTES = 500;
 
 /** What happens, with its weight. */
@@ -580,7 +578,7 @@ class Round {
     const { cluster } = this;
     const begin = performance.now();
     await this.#recover();
-    await pause(Math.max(0, ALL_EXPIRED - (performance.now() - begin)));
+    await pause(Math.max(0, SHORT_LIFE + 100 - (performance.now() - begin)));
     const { master } = cluster;
     const top = cluster.control(master);
     await deleteExpired(top);

@@ -31,6 +31,8 @@ const families = chooseFamilies([
 /** Commands that store distances, whose last digits may differ between makes; and one that takes a while. */
 const LEFT_OUT = new Set(["GEOSEARCHSTORE", "GEORADIUS", "GEORADIUSBYMEMBER", "KEYS"]);
 const DATABASES = 3;
+/** Milliseconds that a short-lived key lives at most. */
+export const SHORT_LIFE = 600;
 /** A server that does not reply for so long hangs. */
 const PATIENCE_MS = 120_000;
 const LEDGER = "the:ledger";
@@ -128,11 +130,16 @@ function some(draw: Draw): Command[] {
     case 0:
       return [["SELECT", draw.below(DATABASES)]];
     case 1:
-      return [["SET", draw.key("string"), draw.value(), "PX", draw.between(1, 1200)]];
+      return [["SET", draw.key("string"), draw.value(), "PX", draw.between(1, SHORT_LIFE)]];
     case 2:
-      return [["PEXPIRE", draw.anyKey(), draw.between(1, 1200), ...draw.maybe(0.3, draw.pick(["NX", "GT", "LT"]))]];
+      return [[
+        "PEXPIRE",
+        draw.anyKey(),
+        draw.between(1, SHORT_LIFE),
+        ...draw.maybe(0.3, draw.pick(["NX", "GT", "LT"])),
+      ]];
     case 3:
-      return [["XADD", draw.key("stream"), "*", "f", draw.value()], ["GETEX", draw.key("string"), "PX", 500]];
+      return [["XADD", draw.key("stream"), "*", "f", draw.value()], ["GETEX", draw.key("string"), "PX", SHORT_LIFE]];
     case 4:
     case 5: {
       const commands = draw.some(1, 6, () => one(draw));
