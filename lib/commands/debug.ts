@@ -19,9 +19,11 @@ import { encodingName } from "../store/encoding.ts";
 import { NO_EVENT } from "../store/events.ts";
 import type { Database } from "../store/database.ts";
 import { ListView } from "../store/types/list.ts";
+import { ListNode } from "../store/types/list_node.ts";
 import { Kind, Type } from "../store/record.ts";
 
 const nodes = new ListView();
+const listNode = new ListNode();
 const RELOAD_OPTIONS = errorReply("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
 const RELOAD_FAILED = errorReply("ERR Error trying to load the RDB dump");
 const NOT_IN_TRANSACTION = errorReply("ERR DEBUG RELOAD cannot wait inside a transaction");
@@ -341,7 +343,7 @@ function describeNodes(db: Database, ref: number): string {
   const { quicklist, count, limits } = nodes.open(db, ref);
   const fill = quicklist?.fill ?? limits.listMaxListpackSize;
   let size = quicklist === null ? nodes.blob.len : 0;
-  for (let node = quicklist?.head ?? null; node !== null; node = node.next) size += node.len;
+  for (let ref = quicklist?.head ?? 0; ref !== 0; ref = listNode.next) size += listNode.bind(db.slab, ref).len;
   const number = quicklist?.nodes ?? 1;
   const compressed = (quicklist?.depth ?? limits.listCompressDepth) !== 0 ? 1 : 0;
   return ` ql_nodes:${number} ql_avg_node:${(count / number).toFixed(2)} ql_listpack_max:${fill} ` +

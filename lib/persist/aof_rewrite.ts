@@ -15,7 +15,7 @@ import { HashView } from "../store/types/hash.ts";
 import { ListView } from "../store/types/list.ts";
 import * as listpack from "../store/types/listpack.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
-import type { ListNode } from "../store/types/quicklist.ts";
+import { type SharedNode, unpacked } from "../store/types/quicklist.ts";
 import { SetView } from "../store/types/set.ts";
 import { ZsetView } from "../store/types/zset.ts";
 import type { Stream } from "../store/types/stream.ts";
@@ -164,9 +164,9 @@ class LargeCommands implements LargeFormat {
     steadyBulk(out, buf, off, len);
   }
 
-  node(out: RdbWriter, node: ListNode): void {
-    const content = node.unpacked();
-    if (content.isPlain) {
+  node(out: RdbWriter, node: SharedNode): void {
+    const content = unpacked(node);
+    if (node.isPlain) {
       this.#batch(out, "RPUSH", 1);
       return steadyBulk(out, content.buf, content.off, content.len);
     }

@@ -23,7 +23,7 @@ import type { Keyspace } from "../store/keyspace.ts";
 import { Kind, Type } from "../store/record.ts";
 import type { HashTable } from "../store/types/hash.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
-import type { ListNode, Quicklist } from "../store/types/quicklist.ts";
+import type { Quicklist, SharedNode } from "../store/types/quicklist.ts";
 import { RankCursor } from "../store/types/ranktree.ts";
 import type { SetTable } from "../store/types/set.ts";
 import type { SortedSet } from "../store/types/sorted_set.ts";
@@ -52,7 +52,7 @@ export interface LargeFormat {
   member(out: RdbWriter, member: Span): void;
   pair(out: RdbWriter, field: Span, value: Span): void;
   scored(out: RdbWriter, member: Span, score: number): void;
-  node(out: RdbWriter, node: ListNode): void;
+  node(out: RdbWriter, node: SharedNode): void;
   /** Writes all of it, in steps. */
   stream(out: RdbWriter, stream: Stream): Iterable<void>;
   end(out: RdbWriter): void;
@@ -264,9 +264,9 @@ class LargeZset extends LargeTable<SortedSet> {
 }
 
 class LargeList extends LargeValue {
-  #nodes: ListNode[];
+  #nodes: SharedNode[];
 
-  constructor(list: Quicklist, format: LargeFormat, out: SlicedWriter) {
+  constructor(readonly list: Quicklist, format: LargeFormat, out: SlicedWriter) {
     super(format, out);
     this.#nodes = list.share();
     format.begin(out, list.count, this.#nodes.length);
@@ -281,6 +281,7 @@ class LargeList extends LargeValue {
 
   release(): void {
     this.#nodes = [];
+    this.list.slab.letGo();
   }
 }
 

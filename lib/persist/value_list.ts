@@ -9,7 +9,8 @@ import { BorrowedBlob, HeapBlob } from "../store/types/blob.ts";
 import { ListView } from "../store/types/list.ts";
 import * as listpack from "../store/types/listpack.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
-import type { ListNode, Quicklist } from "../store/types/quicklist.ts";
+import { ListNode } from "../store/types/list_node.ts";
+import type { Quicklist, SharedNode } from "../store/types/quicklist.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import { type RdbWriter, STRING_LZF } from "./rdb_writer.ts";
 import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
@@ -23,6 +24,7 @@ const MOST_BLOB = 8192;
 
 const list = new ListView();
 const element = new ListpackCursor();
+const node = new ListNode();
 const borrowed = new BorrowedBlob();
 /** What a list is before its nodes are read, which do not change it. */
 const NOTHING = new HeapBlob();
@@ -44,7 +46,7 @@ export const listCodec: ValueCodec = {
     }
     const quicklist = db.object(ref) as Quicklist;
     out.length(quicklist.nodes);
-    for (let node = quicklist.head; node !== null; node = node.next) writeNode(out, node);
+    for (let ref = quicklist.head; ref !== 0; ref = node.next) writeNode(out, node.bind(db.slab, ref));
   },
 
   read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
@@ -73,13 +75,13 @@ export const listCodec: ValueCodec = {
 };
 
 /** Writes a node, whose bytes will not change before they are written (`Quicklist.share`). */
-export function writeNode(out: RdbWriter, node: ListNode): void {
-  out.length(node.isPlain ? PLAIN : PACKED);
-  if (!node.isPacked) return out.steadyString(node.buf, node.off, node.len);
+export function writeNode(out: RdbWriter, { buf, off, len, packedLength, isPlain }: SharedNode): void {
+  out.length(isPlain ? PLAIN : PACKED);
+  if (packedLength === 0) return out.steadyString(buf, off, len);
   out.byte(STRING_LZF);
-  out.length(node.buf.length);
-  out.length(node.len);
-  out.steadyRaw(node.buf, 0, node.buf.length);
+  out.length(packedLength);
+  out.length(len);
+  out.steadyRaw(buf, off, packedLength);
 }
 
 function readElements(input: RdbReader): void {

@@ -17,8 +17,9 @@ import type { Database } from "../store/database.ts";
 import { Type } from "../store/record.ts";
 import { Int64 } from "../store/types/int64.ts";
 import * as listpack from "../store/types/listpack.ts";
-import { Block, isSoundBlock, Stream } from "../store/types/stream.ts";
+import { isSoundBlock, Stream } from "../store/types/stream.ts";
 import { type Consumer, type Counter, counterOf, type Group } from "../store/types/stream_group.ts";
+import { Block } from "../store/types/stream_block.ts";
 import { StreamId } from "../store/types/stream_id.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
@@ -65,7 +66,9 @@ export const streamCodec: ValueCodec = {
 
 /** Writes a stream that does not change meanwhile, from behind the number of its blocks on, in steps. */
 export function* writeStream(out: RdbWriter, stream: Stream): Generator<void, void, void> {
-  for (const block of stream.blocks) {
+  const block = new Block();
+  for (let i = 0; i < stream.blocks.length; i++) {
+    block.open(stream.blocks, i);
     packId(block.id);
     out.string(idBytes, 0, ID_BYTES);
     out.steadyString(block.buf, block.off, block.len);
@@ -123,11 +126,9 @@ function readEntries(stream: Stream, input: RdbReader, isNew: boolean): void {
     input.string();
     const { bytes, bytesOff, bytesLen } = input;
     if (!listpack.validate(bytes, bytesOff, bytesLen, true)) input.fail("Stream listpack integrity check failed");
-    const block = new Block(id, bytesLen);
-    block.buf.set(bytes.subarray(bytesOff, bytesOff + bytesLen));
-    block.len = bytesLen;
+    const block = stream.addBlock(id, bytes, bytesOff, bytesLen);
+    if (block === null) return input.fail("stream with a repeated block");
     if (!isSoundBlock(block)) input.fail("Stream listpack integrity check failed: unsound entries");
-    if (!stream.addBlock(block)) input.fail("stream with a repeated block");
     entries += block.live;
   }
   stream.count = input.length();

@@ -70,6 +70,10 @@ export class Slab {
   readonly objects: (object | null)[] = [null];
   #freeLarge: number[] = [];
   #freeObjects: number[] = [];
+  /** How many `keep` there are without `letGo`, and what is freed after the last. */
+  #readers = 0;
+  #waiting: number[] = [];
+  #waitingLarge: number[] = [];
 
   // One element per page. They double with the number of pages: 2^17 pages at most, so copying them is nothing.
   #pageClass = new Uint8Array(64);
@@ -158,6 +162,35 @@ export class Slab {
     this.#freeObjects.push(handle);
   }
 
+  /** From now on until `letGo`, what `freeShared` and `freeSharedLarge` are given stays as it is. */
+  keep(): void {
+    this.#readers++;
+  }
+
+  letGo(): void {
+    if (--this.#readers > 0) return;
+    for (const ref of this.#waiting) this.free(ref);
+    for (const handle of this.#waitingLarge) this.freeLarge(handle);
+    this.#waiting = [];
+    this.#waitingLarge = [];
+  }
+
+  /** Somebody may still read what its owner has no use for. */
+  get isRead(): boolean {
+    return this.#readers > 0;
+  }
+
+  /** Frees a block that somebody may still be reading (`keep`). */
+  freeShared(ref: number): void {
+    if (this.#readers === 0) this.free(ref);
+    else this.#waiting.push(ref);
+  }
+
+  freeSharedLarge(handle: number): void {
+    if (this.#readers === 0) this.freeLarge(handle);
+    else this.#waitingLarge.push(handle);
+  }
+
   /** Counts memory that a collection holds outside the slab (typed arrays of its own); negative when it lets go. */
   account(bytes: number): void {
     this.used += bytes;
@@ -172,6 +205,8 @@ export class Slab {
     this.objects.length = 1;
     this.#freeLarge = [];
     this.#freeObjects = [];
+    this.#waiting = [];
+    this.#waitingLarge = [];
     this.#classPage.fill(0);
     this.#sparePages = [];
     this.#freeNumbers = [];

@@ -7,11 +7,14 @@
  * bytes elsewhere.
  */
 
-export interface Blob {
-  /** The bytes are `buf[off, off + len)`. */
-  buf: Uint8Array;
-  off: number;
-  len: number;
+/** Bytes to be read: `buf[off, off + len)`. */
+export interface Bytes {
+  readonly buf: Uint8Array;
+  readonly off: number;
+  readonly len: number;
+}
+
+export interface Blob extends Bytes {
   /**
    * Replaces the `remove` bytes at `at` (relative to `off`) by `insert` bytes of arbitrary content; what follows moves.
    * `buf`, `off` and `len` may be other ones afterwards.

@@ -20,7 +20,8 @@ import { type Blob, HeapBlob } from "./blob.ts";
 import { Int64 } from "./int64.ts";
 import * as listpack from "./listpack.ts";
 import { ListpackCursor } from "./listpack.ts";
-import { allowsInsert, type ListNode, PACKED_THRESHOLD, Quicklist } from "./quicklist.ts";
+import { ListNode } from "./list_node.ts";
+import { allowsInsert, PACKED_THRESHOLD, Quicklist } from "./quicklist.ts";
 
 /** Longest blob that is not made a quicklist (but for a single element). */
 const MOST_BYTES = 8192;
@@ -59,6 +60,7 @@ export class ListView {
 
   // The walk: where the current element is, and the one that comes after it.
   #node: ListNode | null = null;
+  readonly #window = new ListNode();
   #segment: Blob = this.#record;
   #at = -1;
   #following = -1;
@@ -157,11 +159,12 @@ export class ListView {
     }
     this.#following = -1;
     if (index < 0 || index >= quicklist.count) return;
-    const node = quicklist.nodeAt(index);
-    this.#enter(quicklist, node, quicklist.skipped);
+    const ref = quicklist.nodeAt(index);
+    this.#enter(quicklist, ref, quicklist.skipped);
   }
 
-  #enter(quicklist: Quicklist, node: ListNode, place: number): void {
+  #enter(quicklist: Quicklist, ref: number, place: number): void {
+    const node = this.#window.bind(quicklist.slab, ref);
     quicklist.open(node);
     this.#node = node;
     this.#segment = node;
@@ -174,8 +177,8 @@ export class ListView {
   next(): boolean {
     let at = this.#following;
     if (at === -1) {
-      const beside = this.#node === null ? null : this.#backward ? this.#node.previous : this.#node.next;
-      if (beside === null) return false;
+      const beside = this.#node === null ? 0 : this.#backward ? this.#node.previous : this.#node.next;
+      if (beside === 0) return false;
       this.#enter(this.quicklist!, beside, this.#backward ? -1 : 0);
       at = this.#following;
     }
@@ -247,7 +250,7 @@ export class ListView {
     }
     // The node is gone with its element.
     const beside = this.#backward ? previous : next;
-    if (beside === null) {
+    if (beside === 0) {
       this.#node = null;
       this.#following = -1;
     } else this.#enter(this.quicklist!, beside, this.#backward ? -1 : 0);
@@ -267,7 +270,8 @@ export class ListView {
         else listpack.insert(blob, this.#at, buf, off, len);
         return;
       }
-      node = this.convert().head!;
+      const quicklist = this.convert();
+      node = this.#window.bind(quicklist.slab, quicklist.head);
     }
     this.quicklist!.insertAt(node, this.#at, after, buf, off, len);
   }
@@ -280,7 +284,8 @@ export class ListView {
       if (len < this.packedThreshold && (blob.len + len <= MOST_BYTES || listpack.count(blob) === 1)) {
         return listpack.replace(blob, this.#at, buf, off, len);
       }
-      node = this.convert().head!;
+      const quicklist = this.convert();
+      node = this.#window.bind(quicklist.slab, quicklist.head);
     }
     this.quicklist!.replaceAt(node, this.#at, buf, off, len);
   }

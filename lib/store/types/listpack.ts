@@ -20,7 +20,7 @@
 
 import { readI16LE, readI32LE, readU32LE, writeU32LE } from "../../bytes/binary.ts";
 import { copyBytes, equalBytes } from "../../bytes/span.ts";
-import type { Blob } from "./blob.ts";
+import type { Blob, Bytes } from "./blob.ts";
 import { Int64, MAX_INT64_TEXT } from "./int64.ts";
 
 const HEADER = 6;
@@ -99,23 +99,23 @@ export function tellsCount(buf: Uint8Array, off: number): boolean {
 }
 
 /** The first element. */
-export function first(blob: Blob): number {
+export function first(blob: Bytes): number {
   return blob.len > EMPTY_BYTES ? HEADER : -1;
 }
 
 /** The last element. */
-export function last(blob: Blob): number {
+export function last(blob: Bytes): number {
   return previous(blob, blob.len - 1);
 }
 
 /** The element after the one at `at`. */
-export function next(blob: Blob, at: number): number {
+export function next(blob: Bytes, at: number): number {
   const following = at + entrySize(blob.buf, blob.off + at);
   return following < blob.len - 1 ? following : -1;
 }
 
 /** The element before `at`, which may be the end (`blob.len - 1`). */
-export function previous(blob: Blob, at: number): number {
+export function previous(blob: Bytes, at: number): number {
   if (at <= HEADER) return -1;
   const { buf } = blob;
   let p = blob.off + at - 1;
@@ -125,7 +125,7 @@ export function previous(blob: Blob, at: number): number {
 }
 
 /** The element with that index, negative ones count from the end; -1 when there is none. */
-export function seek(blob: Blob, index: number): number {
+export function seek(blob: Bytes, index: number): number {
   const { buf, off } = blob;
   const stored = buf[off + 4] | (buf[off + 5] << 8);
   let forward = index >= 0;
@@ -147,7 +147,7 @@ export function seek(blob: Blob, index: number): number {
 }
 
 /** Puts the element at `at` into the cursor; returns where the next one is, -1 after the last. */
-export function read(blob: Blob, at: number, cursor: ListpackCursor): number {
+export function read(blob: Bytes, at: number, cursor: ListpackCursor): number {
   const { buf } = blob;
   const p = blob.off + at;
   const following = at + decode(buf, p, cursor);
@@ -155,14 +155,14 @@ export function read(blob: Blob, at: number, cursor: ListpackCursor): number {
 }
 
 /** As `read`, and an integer's text is written out: `buf`, `off`, `len` hold the element. */
-export function readText(blob: Blob, at: number, cursor: ListpackCursor): number {
+export function readText(blob: Bytes, at: number, cursor: ListpackCursor): number {
   const following = read(blob, at, cursor);
   if (cursor.isInt) cursor.asText();
   return following;
 }
 
 /** Gives `sink` up to `limit` elements from the one at `at` on; returns how many there were. */
-export function readAll(blob: Blob, at: number, limit: number, sink: TextSink): number {
+export function readAll(blob: Bytes, at: number, limit: number, sink: TextSink): number {
   const { buf } = blob;
   const end = blob.off + blob.len - 1;
   let elements = 0;
@@ -182,7 +182,7 @@ export function readAll(blob: Blob, at: number, limit: number, sink: TextSink): 
 }
 
 /** Whether the element is that byte string. */
-export function equals(blob: Blob, at: number, buf: Uint8Array, off: number, len: number): boolean {
+export function equals(blob: Bytes, at: number, buf: Uint8Array, off: number, len: number): boolean {
   decode(blob.buf, blob.off + at, seen);
   if (seen.isInt) {
     return pending.parse(buf, off, len) && pending.hi === seen.value.hi && pending.lo === seen.value.lo;
@@ -194,7 +194,7 @@ export function equals(blob: Blob, at: number, buf: Uint8Array, off: number, len
  * First element from `at` on that is that byte string; -1 when there is none. After each comparison `skip` elements are
  * passed over: 1 looks at the fields of a hash only.
  */
-export function find(blob: Blob, at: number, buf: Uint8Array, off: number, len: number, skip: number): number {
+export function find(blob: Bytes, at: number, buf: Uint8Array, off: number, len: number, skip: number): number {
   if (at === -1) return -1;
   const isInt = pending.parse(buf, off, len);
   const bytes = blob.buf;
@@ -299,7 +299,7 @@ export function appendPart(blob: Blob, source: Blob, from: number, length: numbe
 }
 
 /** Bytes of the element at `at`. */
-export function sizeAt(blob: Blob, at: number): number {
+export function sizeAt(blob: Bytes, at: number): number {
   return entrySize(blob.buf, blob.off + at);
 }
 

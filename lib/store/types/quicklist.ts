@@ -1,23 +1,33 @@
 /**
- * Quicklist: a large list, as a chain of nodes. A node is a listpack of some kilobytes in an array of its own, so a list costs a few
- * JavaScript objects for every 8 KB and none for an element.
+ * Quicklist: a large list, as a chain of nodes. A node is a listpack of some kilobytes; it and all that is known of it are in slab memory
+ * (list_node.ts), so a list costs the garbage collector one object, however long it is.
  *
- *   node   bytes   [ room | listpack | room ]    `buf[off, off + len)`
- *
- * A node has room on both sides: pushing and popping at either end of the list write the element and the few bytes of header or
- * end mark, and move nothing else. Arrays of the usual size are used again when a node is gone, so a queue in use allocates nothing.
+ * A node that grows has room to spare, one that has stopped growing has none: it is cut to its length when another node takes its place at
+ * the end of the list.
  *
  * How large nodes get, when they split and merge follows Redis (quicklist.c of 7.0), because DUMP payloads show it: the fill
  * (list-max-listpack-size) is a class of bytes when negative and a number of elements when not. An element above the packed
  * threshold is a plain node: its bytes without a listpack around them. With a compression depth, nodes that are at least so many
  * nodes away from both ends are compressed (LZF). Reading such a node unpacks it; the compressed bytes are kept meanwhile, and put
  * back when another one is needed, if it has not been changed.
+ *
+ * Nodes are named by refs. `ListNode` objects are windows on them; those at the end of this file serve all lists.
  */
 
 import { compress, decompress } from "../../bytes/lzf.ts";
 import type { CopyableCollection } from "../record.ts";
 import type { Slab } from "../slab.ts";
-import type { Blob } from "./blob.ts";
+import {
+  countOf,
+  freeStore,
+  ListNode,
+  nextNode,
+  previousNode,
+  scratchFor,
+  type Store,
+  USUAL_BYTES,
+} from "./list_node.ts";
+import type { Bytes } from "./blob.ts";
 import * as listpack from "./listpack.ts";
 
 /** Bytes of a node by negative fill: -1 … -5. */
@@ -33,157 +43,18 @@ const MIN_WON = 8;
 /** Redis's largest listpack. */
 export const PACKED_THRESHOLD = 2 ** 30;
 
+/** A listpack of one empty string. */
+const ONE_EMPTY = Uint8Array.of(9, 0, 0, 0, 1, 0, 0x80, 1, 0xff);
 /** Header of a listpack: where the first element begins. */
 const FIRST = 6;
-/** Capacity of the arrays that are kept for the next node. */
-const USUAL = 8192;
-const MOST_SPARE = 64;
-const MIN_CAPACITY = 64;
-/** Nodes below this double when they grow. */
-const SHORT = 1024;
-/** Up to this many bytes a loop beats the native copy. */
-const COPY_BY_LOOP = 48;
-/** What the objects of a node and of a list cost, roughly. */
-const NODE_OVERHEAD = 160;
+/** A list of so many nodes can afford a new one with all the room it will need: growing by and by costs copies. */
+const MANY_NODES = 256;
+/** What the object of a list costs, roughly. */
 const LIST_OVERHEAD = 128;
-
-const NO_BYTES = new Uint8Array(0);
-const spares: Uint8Array[] = [];
-/** Where a node is moved within its array, and where compressed bytes are made. */
-let scratch = new Uint8Array(USUAL);
-
-function scratchFor(length: number): Uint8Array {
-  if (scratch.length < length || scratch.length > 16 * USUAL) scratch = new Uint8Array(Math.max(length, USUAL));
-  return scratch;
-}
-
-/** Room for `length` bytes and for some more: a short list doubles, one of some kilobytes must not keep as much again. */
-function grownCapacity(length: number): number {
-  if (length > USUAL) return length + (length >>> 2);
-  const capacity = length < SHORT ? Math.max(length * 2, MIN_CAPACITY) : length + (length >>> 2);
-  return Math.min(capacity, USUAL);
-}
-
-function takeBytes(capacity: number): Uint8Array {
-  return capacity === USUAL ? spares.pop() ?? new Uint8Array(USUAL) : new Uint8Array(capacity);
-}
-
-function giveBytes(bytes: Uint8Array): void {
-  if (bytes.length === USUAL && spares.length < MOST_SPARE) spares.push(bytes);
-}
-
-export class ListNode implements Blob {
-  /** The listpack, or the element of a plain node, is `buf[off, off + len)`; while `packed`, `buf` is its compressed form. */
-  buf: Uint8Array;
-  off = 0;
-  len = 0;
-  /** Elements. */
-  count = 0;
-  previous: ListNode | null = null;
-  next: ListNode | null = null;
-  isPlain = false;
-  isPacked = false;
-  /** The compressed form of a node that is unpacked only to be read. */
-  packed: Uint8Array | null = null;
-  /** Bytes that the list has accounted for this node. */
-  accounted = 0;
-  /** `buf` is in a snapshot as well, and must stay as it is (see `Quicklist.share`). */
-  isShared = false;
-
-  constructor(buf: Uint8Array) {
-    this.buf = buf;
-  }
-
-  /** To be called before the bytes are changed: what is shared is copied. */
-  own(): void {
-    if (!this.isShared) return;
-    const bytes = takeBytes(this.buf.length);
-    bytes.set(this.buf.subarray(this.off, this.off + this.len), this.off);
-    this.replaceBytes(bytes);
-  }
-
-  /** Gives the node another array, and the old one back if nobody else has it. */
-  replaceBytes(bytes: Uint8Array): void {
-    if (!this.isShared) giveBytes(this.buf);
-    this.buf = bytes;
-    this.isShared = false;
-  }
-
-  /** A node with the same content that is not compressed: itself, or a copy in no list. */
-  unpacked(): ListNode {
-    if (!this.isPacked) return this;
-    const node = new ListNode(new Uint8Array(this.len));
-    decompressNode(this, node.buf);
-    node.len = this.len;
-    node.count = this.count;
-    node.isPlain = this.isPlain;
-    return node;
-  }
-
-  /** Makes the only element an empty one, in an array of its own. */
-  startOver(): void {
-    this.replaceBytes(NO_BYTES);
-    this.off = this.len = 0;
-    listpack.create(this);
-    listpack.append(this, NO_BYTES, 0, 0);
-  }
-
-  splice(at: number, remove: number, insert: number): void {
-    const { buf, off, len } = this;
-    const change = insert - remove;
-    const tail = len - at - remove;
-    if (off >= change && (at <= tail || off + len + change > buf.length)) {
-      move(buf, off, off - change, at);
-      this.off = off - change;
-    } else if (off + len + change <= buf.length) move(buf, off + at + remove, off + at + insert, tail);
-    else this.#relocate(at, remove, insert, tail);
-    this.len = len + change;
-  }
-
-  /** Makes room by moving everything, in this array or to a larger one. Most of the room comes where it is needed now. */
-  #relocate(at: number, remove: number, insert: number, tail: number): void {
-    const length = at + insert + tail;
-    let { buf } = this;
-    const { off } = this;
-    if (length <= buf.length) {
-      const copy = scratchFor(this.len);
-      copy.set(buf.subarray(off, off + this.len));
-      this.#place(copy, 0, buf, at, remove, insert, tail);
-      return;
-    }
-    buf = takeBytes(grownCapacity(length));
-    this.#place(this.buf, off, buf, at, remove, insert, tail);
-    this.replaceBytes(buf);
-  }
-
-  #place(
-    from: Uint8Array,
-    off: number,
-    to: Uint8Array,
-    at: number,
-    remove: number,
-    insert: number,
-    tail: number,
-  ): void {
-    const room = to.length - at - insert - tail;
-    const start = at < tail ? room - (room >>> 3) : room >>> 3;
-    to.set(from.subarray(off, off + at), start);
-    to.set(from.subarray(off + at + remove, off + at + remove + tail), start + at + insert);
-    this.off = start;
-  }
-}
-
-function decompressNode(node: ListNode, into: Uint8Array): void {
-  if (decompress(node.buf, 0, node.buf.length, into, 0, node.len) === node.len) return;
-  throw new Error("a compressed node of a list is damaged");
-}
-
-function move(buf: Uint8Array, from: number, to: number, length: number): void {
-  if (from === to || length === 0) return;
-  if (length > COPY_BY_LOOP) buf.copyWithin(to, from, from + length);
-  else if (to < from) { for (let i = 0; i < length; i++) buf[to + i] = buf[from + i]; }
-  else for (let i = length - 1; i >= 0; i--) buf[to + i] = buf[from + i];
-}
+/** Nodes that are looked at to tell the memory of a list. */
+const MOST_SAMPLES = 64;
+/** Nodes that are freed at the price of so many elements. */
+const NODE_BUDGET = 8;
 
 /** Whether one more element of `length` bytes may join `count` elements in a listpack of `bytes`. */
 export function allowsInsert(bytes: number, count: number, length: number, fill: number): boolean {
@@ -196,9 +67,17 @@ function fits(bytes: number, count: number, fill: number): boolean {
   return bytes <= SAFE_BYTES && count <= Math.min(fill, MAX_FILL);
 }
 
+/** A node of a list as it was; while it is compressed, `buf[off, off + packedLength)` is that form and `len` the length without. */
+export interface SharedNode extends Bytes {
+  /** 0 when it is not compressed. */
+  readonly packedLength: number;
+  readonly isPlain: boolean;
+}
+
 export class Quicklist implements CopyableCollection {
-  head: ListNode | null = null;
-  tail: ListNode | null = null;
+  /** First and last node, 0 while there is none. */
+  head = 0;
+  tail = 0;
   /** Number of nodes. */
   nodes = 0;
   count = 0;
@@ -207,111 +86,127 @@ export class Quicklist implements CopyableCollection {
   /** Elements of the node that `nodeAt` found before the wanted one. */
   skipped = 0;
   readonly depth: number;
-  #bytes = LIST_OVERHEAD;
-  /** The node that is unpacked to be read or changed, and must be packed again. */
-  #borrowed: ListNode | null = null;
+  /** The node that is unpacked to be read, and must be packed again; 0 for none. */
+  #borrowed = 0;
+  /** Its compressed bytes, null when it has been changed. */
+  #kept: Store | null = null;
 
   constructor(readonly slab: Slab, readonly fill: number, depth: number) {
     this.depth = Math.min(Math.max(depth, 0), 0xffff);
     slab.account(LIST_OVERHEAD);
   }
 
+  /** For a list of many nodes an estimate from some, as in Redis. */
   memory(): number {
-    return this.#bytes;
+    const node = new ListNode();
+    let bytes = 0;
+    let seen = 0;
+    for (let ref = this.head; ref !== 0 && seen < MOST_SAMPLES; ref = node.next, seen++) {
+      bytes += node.bind(this.slab, ref).memory;
+    }
+    const kept = this.#kept === null ? 0 : this.#kept.packedLength;
+    return LIST_OVERHEAD + kept + (seen === 0 ? 0 : Math.round(bytes / seen * this.nodes));
   }
 
   copy(): Quicklist {
     const copy = new Quicklist(this.slab, this.fill, this.depth);
-    for (let node = this.head; node !== null; node = node.next) {
-      const bytes = node.isPacked ? node.buf.slice() : node.buf.slice(node.off, node.off + node.len);
-      const twin = new ListNode(bytes);
-      twin.len = node.len;
-      twin.count = node.count;
-      twin.isPlain = node.isPlain;
-      twin.isPacked = node.isPacked;
-      copy.#link(twin, copy.tail, true);
-      copy.count += twin.count;
+    const node = new ListNode();
+    for (let ref = this.head; ref !== 0; ref = node.next) {
+      node.bind(this.slab, ref);
+      copy.#link(new ListNode().createCopy(this.slab, node), copy.tail, true);
+      copy.count += node.count;
     }
     return copy;
   }
 
   /**
-   * The nodes as they are now, for a snapshot that writes them bit by bit: twins that share the bytes. A node that is changed later
-   * copies its bytes first.
+   * The nodes as they are now, for a snapshot that writes them bit by bit. They share the bytes: a node that is changed later copies its
+   * bytes first. `Slab.letGo` must follow when they are not needed any more.
    */
-  share(): ListNode[] {
-    const twins = [];
-    for (let node = this.head; node !== null; node = node.next) {
-      node.isShared = true;
-      const twin = new ListNode(node.buf);
-      twin.off = node.off;
-      twin.len = node.len;
-      twin.count = node.count;
-      twin.isPlain = node.isPlain;
-      twin.isPacked = node.isPacked;
-      twins.push(twin);
+  share(): SharedNode[] {
+    const nodes: SharedNode[] = [];
+    const node = new ListNode();
+    for (let ref = this.head; ref !== 0; ref = node.next) {
+      node.bind(this.slab, ref).setShared();
+      const { buf, off, len, packedLength, isPlain } = node;
+      nodes.push({ buf, off, len, packedLength, isPlain });
     }
-    return twins;
+    this.slab.keep();
+    return nodes;
   }
 
   release(budget: number): boolean {
-    for (let left = budget; this.head !== null; left -= 16) {
+    this.#forgetKept();
+    const { slab } = this;
+    for (let left = budget; this.head !== 0; left -= NODE_BUDGET) {
       if (left <= 0) return false;
-      const node = this.head;
-      this.count -= node.count;
-      this.head = node.next;
-      if (node.next !== null) node.next.previous = null;
-      this.#forget(node);
+      released.bind(slab, this.head);
+      this.count -= released.count;
+      this.head = released.next;
+      this.nodes--;
+      released.free();
     }
-    this.tail = null;
-    this.slab.account(-LIST_OVERHEAD);
-    this.#bytes -= LIST_OVERHEAD;
+    this.tail = 0;
+    slab.account(-LIST_OVERHEAD);
     return true;
   }
 
   // ---- Ends --------------------------------------------------------------------------------------------------------------------
 
   push(atHead: boolean, buf: Uint8Array, off: number, len: number): void {
-    const end = atHead ? this.head : this.tail;
-    if (end !== null && this.#allows(end, len)) {
-      end.own();
-      if (atHead) listpack.prepend(end, buf, off, len);
-      else listpack.append(end, buf, off, len);
-      end.count++;
-      if (end.buf.length + NODE_OVERHEAD !== end.accounted) this.#account(end);
-    } else this.#link(this.#newNode(buf, off, len), end, !atHead);
+    const ref = atHead ? this.head : this.tail;
     this.count++;
+    if (ref !== 0) {
+      end.bind(this.slab, ref);
+      if (this.#allows(end, len)) {
+        end.own();
+        if (atHead) listpack.prepend(end, buf, off, len);
+        else listpack.append(end, buf, off, len);
+        end.count++;
+        return;
+      }
+    }
+    this.#link(this.#newNode(atHead, buf, off, len), ref, !atHead);
   }
 
   /** Removes the first or the last element. The list must not be empty. */
   pop(atHead: boolean): void {
-    const node = atHead ? this.head! : this.tail!;
-    this.removeAt(node, node.isPlain ? 0 : atHead ? FIRST : listpack.last(node));
+    end.bind(this.slab, atHead ? this.head : this.tail);
+    this.removeAt(end, end.isPlain ? 0 : atHead ? FIRST : listpack.last(end));
   }
 
   // ---- Anywhere ----------------------------------------------------------------------------------------------------------------
 
   /** The node with the element of that index (0 … count - 1), from whichever end is nearer; `skipped` tells its place in the node. */
-  nodeAt(index: number): ListNode {
-    let node: ListNode;
+  nodeAt(index: number): number {
+    const { slab } = this;
+    let ref: number;
     if (index < this.count / 2) {
-      for (node = this.head!; index >= node.count; node = node.next!) index -= node.count;
+      ref = this.head;
+      for (let here = countOf(slab, ref); index >= here; here = countOf(slab, ref)) {
+        index -= here;
+        ref = nextNode(slab, ref);
+      }
     } else {
       let after = this.count - index;
-      for (node = this.tail!; after > node.count; node = node.previous!) after -= node.count;
-      index = node.count - after;
+      ref = this.tail;
+      let here = countOf(slab, ref);
+      for (; after > here; here = countOf(slab, ref)) {
+        after -= here;
+        ref = previousNode(slab, ref);
+      }
+      index = here - after;
     }
     this.skipped = index;
-    return node;
+    return ref;
   }
 
   /** Unpacks a node for reading. At most one node is unpacked in this way at any time. */
   open(node: ListNode): void {
     if (!node.isPacked) return;
     this.#giveBack();
-    node.packed = node.buf;
-    this.#unpack(node);
-    this.#borrowed = node;
+    this.#kept = this.#unpack(node);
+    this.#borrowed = node.ref;
   }
 
   /** Removes the element at `at` of a node that is open; returns what `listpack.remove` does, -1 too when the node is gone. */
@@ -323,7 +218,7 @@ export class Quicklist implements CopyableCollection {
     }
     this.#change(node);
     const following = listpack.remove(node, at);
-    if (node.len < node.buf.length >>> 2 && node !== this.head && node !== this.tail) this.#trim(node);
+    this.#trimIfSparse(node);
     return following;
   }
 
@@ -332,18 +227,14 @@ export class Quicklist implements CopyableCollection {
     const isLarge = len >= this.packedThreshold;
     if (!node.isPlain && !isLarge) {
       // The only element may be a very long one, which is not worth a copy.
-      if (node.isShared && node.count === 1) node.startOver();
+      if (node.count === 1 && node.isShared) this.#startOver(node);
       this.#change(node);
       listpack.replace(node, at, buf, off, len);
-      this.#account(node);
       return;
     }
     if (node.isPlain && isLarge) {
-      this.#touch(node);
-      node.replaceBytes(buf.slice(off, off + len));
-      node.off = 0;
-      node.len = len;
-      this.#account(node);
+      this.#touch(node.ref);
+      node.replaceBytes(buf, off, len);
       return;
     }
     this.insertAt(node, at, true, buf, off, len);
@@ -354,61 +245,63 @@ export class Quicklist implements CopyableCollection {
 
   /** Inserts before or after the element at `at` of a node that is open. */
   insertAt(node: ListNode, at: number, after: boolean, buf: Uint8Array, off: number, len: number): void {
-    const neighbour = after ? node.next : node.previous;
+    const beside = after ? node.next : node.previous;
     const isEdge = node.isPlain || (after ? listpack.next(node, at) === -1 : at === FIRST);
     this.count++;
     if (len >= this.packedThreshold) {
-      const plain = this.#newNode(buf, off, len);
-      if (isEdge) return this.#link(plain, node, after);
+      const plain = this.#newNode(!after, buf, off, len);
+      if (isEdge) return this.#link(plain, node.ref, after);
       const rest = this.#split(node, at, after);
-      this.#link(plain, node, after);
-      this.#link(rest, plain, after);
-    } else if (this.#allows(node, len)) {
+      this.#link(plain, node.ref, after);
+      return this.#link(rest, plain.ref, after);
+    }
+    if (this.#allows(node, len)) {
       this.#change(node);
       if (after) listpack.insertAfter(node, at, buf, off, len);
       else listpack.insert(node, at, buf, off, len);
       node.count++;
-      this.#account(node);
-    } else if (isEdge && neighbour !== null && this.#allows(neighbour, len)) {
-      this.open(neighbour);
-      this.#change(neighbour);
-      if (after) listpack.prepend(neighbour, buf, off, len);
-      else listpack.append(neighbour, buf, off, len);
-      neighbour.count++;
-      this.#account(neighbour);
-    } else if (isEdge) this.#link(this.#newNode(buf, off, len), node, after);
-    else {
-      const rest = this.#split(node, at, after);
-      if (after) listpack.prepend(rest, buf, off, len);
-      else listpack.append(rest, buf, off, len);
-      rest.count++;
-      this.#link(rest, node, after);
-      this.#mergeAround(node);
+      return;
     }
+    if (isEdge && beside !== 0) {
+      neighbour.bind(this.slab, beside);
+      if (this.#allows(neighbour, len)) {
+        this.open(neighbour);
+        this.#change(neighbour);
+        if (after) listpack.prepend(neighbour, buf, off, len);
+        else listpack.append(neighbour, buf, off, len);
+        neighbour.count++;
+        return;
+      }
+    }
+    if (isEdge) return this.#link(this.#newNode(!after, buf, off, len), node.ref, after);
+    const rest = this.#split(node, at, after);
+    if (after) listpack.prepend(rest, buf, off, len);
+    else listpack.append(rest, buf, off, len);
+    rest.count++;
+    this.#link(rest, node.ref, after);
+    this.#mergeAround(node.ref);
   }
 
   /** Removes `elements` elements from that index on; there must be so many. */
   removeRange(index: number, elements: number): void {
     if (elements <= 0) return;
-    let node: ListNode | null = this.nodeAt(index);
+    let ref = this.nodeAt(index);
     let from = this.skipped;
-    while (elements > 0 && node !== null) {
-      const { next } = node as ListNode;
+    while (elements > 0 && ref !== 0) {
+      const node = inRange.bind(this.slab, ref);
+      ref = node.next;
       const removed = Math.min(elements, node.count - from);
-      if (removed === node.count) {
-        this.count -= removed;
-        this.#unlink(node);
-      } else {
+      this.count -= removed;
+      if (removed === node.count) this.#unlink(node);
+      else {
         this.open(node);
         this.#change(node);
         listpack.removeRange(node, from, removed);
         node.count -= removed;
-        this.count -= removed;
-        if (node.len < node.buf.length >>> 2 && node !== this.head && node !== this.tail) this.#trim(node);
+        this.#trimIfSparse(node);
       }
       elements -= removed;
       from = 0;
-      node = next;
     }
     this.#giveBack();
   }
@@ -417,8 +310,7 @@ export class Quicklist implements CopyableCollection {
 
   /** Appends a node that is a copy of this listpack, which must be sound and not empty. */
   appendListpack(buf: Uint8Array, off: number, len: number): void {
-    const node = new ListNode(buf.slice(off, off + len));
-    node.len = len;
+    const node = fresh.createFrom(this.slab, buf, off, len);
     node.count = listpack.count(node);
     this.count += node.count;
     this.#link(node, this.tail, true);
@@ -426,80 +318,76 @@ export class Quicklist implements CopyableCollection {
 
   /** Appends an element as a plain node. */
   appendPlain(buf: Uint8Array, off: number, len: number): void {
-    const node = new ListNode(buf.slice(off, off + len));
-    node.len = len;
-    node.count = 1;
-    node.isPlain = true;
     this.count++;
-    this.#link(node, this.tail, true);
+    this.#link(this.#newPlain(buf, off, len), this.tail, true);
   }
 
   #allows(node: ListNode, length: number): boolean {
-    return !node.isPlain && length < this.packedThreshold && allowsInsert(node.len, node.count, length, this.fill);
+    return length < this.packedThreshold && !node.isPlain && allowsInsert(node.len, node.count, length, this.fill);
   }
 
-  /** A node with one element, in no list yet. */
-  #newNode(buf: Uint8Array, off: number, len: number): ListNode {
-    if (len >= this.packedThreshold) {
-      const plain = new ListNode(buf.slice(off, off + len));
-      plain.len = len;
-      plain.count = 1;
-      plain.isPlain = true;
-      return plain;
-    }
-    const wanted = this.fill < 0 ? CLASS_BYTES[Math.min(-this.fill, CLASS_BYTES.length) - 1] : 0;
-    const node = new ListNode(len > USUAL / 2 || wanted === 0 ? NO_BYTES : takeBytes(Math.min(wanted, USUAL)));
-    // In the middle: whichever end of the list this is, most of the room is moved to one side when that is clear.
-    node.off = node.buf.length >>> 1;
-    if (node.off > 0) node.off -= listpack.EMPTY_BYTES;
+  #newPlain(buf: Uint8Array, off: number, len: number): ListNode {
+    const plain = fresh.createFrom(this.slab, buf, off, len);
+    plain.setPlain();
+    return plain;
+  }
+
+  /** A node with one element, in no list yet. `atHead`: more will come in front of it. */
+  #newNode(atHead: boolean, buf: Uint8Array, off: number, len: number): ListNode {
+    if (len >= this.packedThreshold) return this.#newPlain(buf, off, len);
+    const needed = len + listpack.EMPTY_BYTES + ELEMENT_OVERHEAD;
+    const most = this.fill < 0 ? CLASS_BYTES[Math.min(-this.fill, CLASS_BYTES.length) - 1] : 0;
+    const capacity = this.nodes < MANY_NODES || needed > USUAL_BYTES / 2
+      ? needed
+      : Math.max(needed, Math.min(most, USUAL_BYTES));
+    const room = capacity - needed;
+    const node = fresh.create(this.slab, capacity, atHead ? room - (room >>> 3) : room >>> 3);
     listpack.create(node);
     listpack.append(node, buf, off, len);
     node.count = 1;
     return node;
   }
 
-  /** Puts a node after or before another one, which is null only in an empty list. */
-  #link(node: ListNode, beside: ListNode | null, after: boolean): void {
-    if (beside === null) this.head = this.tail = node;
-    else if (after) {
-      node.previous = beside;
-      node.next = beside.next;
-      if (beside.next !== null) beside.next.previous = node;
-      else this.tail = node;
-      beside.next = node;
-    } else {
-      node.next = beside;
-      node.previous = beside.previous;
-      if (beside.previous !== null) beside.previous.next = node;
-      else this.head = node;
-      beside.previous = node;
+  /** Puts a node after or before another one, which is 0 only in an empty list. */
+  #link(node: ListNode, beside: number, after: boolean): void {
+    const { slab } = this;
+    const { ref } = node;
+    if (beside === 0) this.head = this.tail = ref;
+    else {
+      const other = linked.bind(slab, beside);
+      if (after) {
+        node.previous = beside;
+        node.next = other.next;
+        if (other.next !== 0) farther.bind(slab, other.next).previous = ref;
+        else this.tail = ref;
+        other.next = ref;
+      } else {
+        node.next = beside;
+        node.previous = other.previous;
+        if (other.previous !== 0) farther.bind(slab, other.previous).next = ref;
+        else this.head = ref;
+        other.previous = ref;
+      }
+      other.trim();
     }
     this.nodes++;
-    this.#account(node);
-    if (beside !== null) {
-      if (beside.len < beside.buf.length - (beside.buf.length >>> 2) && !beside.isPacked) this.#trim(beside);
-      this.#settle(beside);
-    }
-    this.#settle(node);
+    if (this.depth === 0) return;
+    if (beside !== 0) this.#settle(beside);
+    this.#settle(ref);
   }
 
+  /** Takes a node out and frees it. */
   #unlink(node: ListNode): void {
-    if (node.previous !== null) node.previous.next = node.next;
-    else this.head = node.next;
-    if (node.next !== null) node.next.previous = node.previous;
-    else this.tail = node.previous;
-    if (this.#borrowed === node) this.#borrowed = null;
-    this.#forget(node);
-    this.#settle(null);
-  }
-
-  #forget(node: ListNode): void {
+    const { previous, next, ref } = node;
+    if (previous !== 0) linked.bind(this.slab, previous).next = next;
+    else this.head = next;
+    if (next !== 0) linked.bind(this.slab, next).previous = previous;
+    else this.tail = previous;
+    this.#touch(ref);
+    if (this.#borrowed === ref) this.#borrowed = 0;
+    node.free();
     this.nodes--;
-    this.slab.account(-node.accounted);
-    this.#bytes -= node.accounted;
-    if (node.isPacked) node.isShared = true;
-    node.replaceBytes(NO_BYTES);
-    node.packed = null;
+    this.#settle(0);
   }
 
   /** Cuts a node behind (`after`) or before the element at `at`; returns the part that was cut off, in no list yet. */
@@ -508,8 +396,7 @@ export class Quicklist implements CopyableCollection {
     const cut = after ? at + listpack.sizeAt(node, at) : at;
     const from = after ? cut : FIRST;
     const length = after ? node.len - 1 - cut : cut - FIRST;
-    const rest = new ListNode(takeBytes(node.buf.length));
-    rest.off = (rest.buf.length - length - listpack.EMPTY_BYTES) >>> 1;
+    const rest = new ListNode().create(this.slab, length + listpack.EMPTY_BYTES);
     listpack.create(rest);
     let moved = 0;
     for (let p = from; p !== -1 && p < from + length; p = listpack.next(node, p)) moved++;
@@ -517,123 +404,169 @@ export class Quicklist implements CopyableCollection {
     rest.count = moved;
     listpack.removeFrom(node, from, moved);
     node.count -= moved;
+    node.trim();
     return rest;
   }
 
   /** After a split: joins neighbours that fit into one node, as Redis does and in its order. */
-  #mergeAround(center: ListNode): void {
-    const { previous, next } = center;
-    if (previous !== null) this.#merge(previous.previous, previous);
-    if (next !== null) this.#merge(next, next.next);
-    const joined = this.#merge(center.previous, center) ?? center;
-    this.#merge(joined, joined.next);
+  #mergeAround(center: number): void {
+    const { slab } = this;
+    const previous = previousNode(slab, center);
+    const next = nextNode(slab, center);
+    if (previous !== 0) this.#merge(previousNode(slab, previous), previous);
+    if (next !== 0) this.#merge(next, nextNode(slab, next));
+    const left = previousNode(slab, center);
+    const joined = this.#merge(left, center) ? left : center;
+    this.#merge(joined, nextNode(slab, joined));
   }
 
-  /** Joins two neighbours if that is allowed; returns the node that has all, null when they stay two. */
-  #merge(left: ListNode | null, right: ListNode | null): ListNode | null {
-    if (left === null || right === null || left.isPlain || right.isPlain) return null;
-    if (!fits(left.len + right.len - 11, left.count + right.count, this.fill)) return null;
+  /** Joins two neighbours in the first one if there are two and that is allowed; returns whether it was done. */
+  #merge(leftRef: number, rightRef: number): boolean {
+    if (leftRef === 0 || rightRef === 0) return false;
+    const left = joining.bind(this.slab, leftRef);
+    const right = joined.bind(this.slab, rightRef);
+    if (left.isPlain || right.isPlain) return false;
+    if (!fits(left.len + right.len - 11, left.count + right.count, this.fill)) return false;
     this.#unpackFully(left);
     this.#unpackFully(right);
     left.own();
     listpack.appendAll(left, right);
     left.count += right.count;
-    this.#account(left);
     this.#unlink(right);
-    this.#settle(left);
-    return left;
+    this.#settle(leftRef);
+    return true;
   }
 
-  #trim(node: ListNode): void {
-    node.replaceBytes(node.buf.slice(node.off, node.off + node.len));
-    node.off = 0;
-    this.#account(node);
-  }
-
-  /** Tells the slab when the memory of a node has changed. */
-  #account(node: ListNode): void {
-    const bytes = node.buf.length + NODE_OVERHEAD + (node.packed === null ? 0 : node.packed.length);
-    this.slab.account(bytes - node.accounted);
-    this.#bytes += bytes - node.accounted;
-    node.accounted = bytes;
+  /**
+   * Gives up room of a node that has lost elements: at the ends, which are popped or pushed to element by element, only when half of it is
+   * empty.
+   */
+  #trimIfSparse(node: ListNode): void {
+    const { capacity, ref } = node;
+    const isEnd = ref === this.head || ref === this.tail;
+    if (node.len < (isEnd ? capacity >>> 1 : capacity - (capacity >>> 3))) node.trim();
   }
 
   // ---- Compression -------------------------------------------------------------------------------------------------------------
 
   /** An open node is about to change: its compressed form is void. */
-  #touch(node: ListNode): void {
-    if (node.packed === null) return;
-    node.packed = null;
-    this.#account(node);
+  #touch(ref: number): void {
+    if (this.#borrowed === ref) this.#forgetKept();
   }
 
   /** The same where the bytes that are there will be written to. */
   #change(node: ListNode): void {
-    this.#touch(node);
+    this.#touch(node.ref);
     node.own();
   }
 
-  #unpackFully(node: ListNode): void {
-    if (node.isPacked) this.#unpack(node);
-    this.#touch(node);
-    if (this.#borrowed === node) this.#borrowed = null;
+  /** Makes the only element an empty one. */
+  #startOver(node: ListNode): void {
+    node.replaceBytes(ONE_EMPTY, 0, ONE_EMPTY.length);
   }
 
-  #unpack(node: ListNode): void {
-    const bytes = takeBytes(node.len);
-    decompressNode(node, bytes);
-    // The compressed bytes are never changed, so whoever shares them may keep them.
-    node.isShared = true;
-    node.replaceBytes(bytes);
-    node.off = 0;
-    node.isPacked = false;
-    this.#account(node);
+  #forgetKept(): void {
+    if (this.#kept === null) return;
+    freeStore(this.slab, this.#kept);
+    this.#kept = null;
+  }
+
+  #unpackFully(node: ListNode): void {
+    if (node.isPacked) freeStore(this.slab, this.#unpack(node));
+    this.#touch(node.ref);
+    if (this.#borrowed === node.ref) this.#borrowed = 0;
+  }
+
+  /** Returns the compressed form, which is not the node's any more. */
+  #unpack(node: ListNode): Store {
+    const { buf, off, len, packedLength } = node;
+    const packed = node.takeStore();
+    node.beginUnpacked();
+    if (decompress(buf, off, packedLength, node.buf, node.off, len) !== len) {
+      throw new Error("a compressed node of a list is damaged");
+    }
+    return packed;
   }
 
   /** Packs the borrowed node again. */
   #giveBack(): void {
-    const node = this.#borrowed;
-    if (node === null) return;
-    this.#borrowed = null;
-    this.#settle(node);
-    if (!node.isPacked) this.#touch(node);
+    const ref = this.#borrowed;
+    if (ref === 0) return;
+    const kept = this.#kept;
+    this.#borrowed = 0;
+    this.#kept = null;
+    if (kept !== null && this.#mayPack(ref)) packing.bind(this.slab, ref).putStore(kept);
+    else {
+      if (kept !== null) freeStore(this.slab, kept);
+      this.#settle(ref);
+    }
   }
 
-  #pack(node: ListNode): void {
-    if (node.isPacked || node === this.#borrowed) return;
-    const { packed } = node;
-    if (packed !== null) node.packed = null;
-    let bytes = packed;
-    if (bytes === null) {
-      if (node.len < MIN_COMPRESSED) return;
-      const into = scratchFor(node.len);
-      const length = compress(node.buf, node.off, node.len, into, 0, node.len);
-      if (length === 0 || length + MIN_WON >= node.len) return;
-      bytes = into.slice(0, length);
+  /** Whether a node is so far from the ends that it is to be compressed. */
+  #mayPack(ref: number): boolean {
+    const { depth, slab } = this;
+    if (this.nodes <= depth * 2) return false;
+    let left = this.head;
+    let right = this.tail;
+    for (let i = 0; i < depth; i++) {
+      if (left === ref || right === ref) return false;
+      left = nextNode(slab, left);
+      right = previousNode(slab, right);
     }
-    node.replaceBytes(bytes);
-    node.off = 0;
-    node.isPacked = true;
-    this.#account(node);
+    return true;
+  }
+
+  #pack(ref: number): void {
+    if (ref === this.#borrowed) return;
+    const node = packing.bind(this.slab, ref);
+    if (node.isPacked || node.len < MIN_COMPRESSED) return;
+    const { len } = node;
+    const into = scratchFor(len);
+    const length = compress(node.buf, node.off, len, into, 0, len);
+    if (length === 0 || length + MIN_WON >= len) return;
+    node.pack(into, length);
   }
 
   /** Restores the rule after a change beside `node`: the outer nodes are not compressed, those next to them and `node` are. */
-  #settle(node: ListNode | null): void {
-    const { depth } = this;
+  #settle(node: number): void {
+    const { depth, slab } = this;
     if (depth === 0 || this.nodes < depth * 2) return;
-    let left = this.head!;
-    let right = this.tail!;
+    let left = this.head;
+    let right = this.tail;
     let isOuter = false;
     for (let i = 0; i < depth; i++) {
-      this.#unpackFully(left);
-      this.#unpackFully(right);
+      this.#unpackFully(packing.bind(slab, left));
+      this.#unpackFully(packing.bind(slab, right));
       if (left === node || right === node) isOuter = true;
-      if (left === right || left.next === right) return;
-      left = left.next!;
-      right = right.previous!;
+      if (left === right || nextNode(slab, left) === right) return;
+      left = nextNode(slab, left);
+      right = previousNode(slab, right);
     }
-    if (node !== null && !isOuter) this.#pack(node);
+    if (node !== 0 && !isOuter) this.#pack(node);
     this.#pack(left);
     this.#pack(right);
   }
 }
+
+/** The content of a node, a listpack or an element, compressed or not. */
+export function unpacked(node: SharedNode): Bytes {
+  const { buf, off, len, packedLength } = node;
+  if (packedLength === 0) return node;
+  const bytes = new Uint8Array(len);
+  if (decompress(buf, off, packedLength, bytes, 0, len) !== len) {
+    throw new Error("a compressed node of a list is damaged");
+  }
+  return { buf: bytes, off: 0, len };
+}
+
+// Windows on nodes, each for what its name says, so that no two uses meet.
+const end = new ListNode();
+const fresh = new ListNode();
+const neighbour = new ListNode();
+const inRange = new ListNode();
+const released = new ListNode();
+const linked = new ListNode();
+const farther = new ListNode();
+const joining = new ListNode();
+const joined = new ListNode();
+const packing = new ListNode();

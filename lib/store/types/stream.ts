@@ -1,6 +1,6 @@
 /**
- * Streams: entries that are only ever appended, in blocks. A block is one listpack in exactly Redis's layout, so that DUMP, RDB files
- * and replicas get it as it is; a stream costs a few JavaScript objects for a block and none for an entry.
+ * Streams: entries that are only ever appended, in blocks (stream_block.ts). A block is one listpack in exactly Redis's layout, so that
+ * DUMP, RDB files and replicas get it as it is; a stream costs a few JavaScript objects, however long it is.
  *
  *   stream   blocks in order, found by binary search over their IDs
  *   block    ID of its first entry, and the listpack:
@@ -18,10 +18,10 @@
 import type { Args } from "../../bytes/args.ts";
 import type { CopyableCollection } from "../record.ts";
 import { Slab } from "../slab.ts";
-import { HeapBlob } from "./blob.ts";
 import { Int64 } from "./int64.ts";
 import * as listpack from "./listpack.ts";
 import { ListpackCursor } from "./listpack.ts";
+import { Block, BlockList, numberAt } from "./stream_block.ts";
 import { radixNodes } from "./stream_radix.ts";
 import { type Counter, counterDifference, Group, incremented, inOrder, UNKNOWN } from "./stream_group.ts";
 import { MAX_ID, MIN_ID, StreamId } from "./stream_id.ts";
@@ -34,74 +34,17 @@ const FIXED_ELEMENTS = 3;
 /** Longest block, and most bytes of fields and values of one entry. */
 const MAX_BYTES = 1 << 30;
 const FIRST_CAPACITY = 128;
-/** What the objects of a stream and of a block cost, roughly. */
+/** A stream of so many blocks can afford a new one with all the room it will need: growing by and by costs copies. */
+const MANY_BLOCKS = 16;
+/** Blocks that are freed at the price of so many elements. */
+const BLOCK_BUDGET = 8;
+/** What the objects of a stream cost, roughly. */
 const STREAM_OVERHEAD = 400;
-const BLOCK_OVERHEAD = 240;
 
 const element = new ListpackCursor();
 const edge = new StreamId();
 const msDelta = new Int64();
 const seqDelta = new Int64();
-
-export class Block extends HeapBlob {
-  readonly id: StreamId;
-  /** Bytes that the stream has accounted for this block. */
-  accounted = 0;
-  /**
-   * Some entry's ID is below the block's. XSETID can take an empty stream back to lower IDs while there is still a block with
-   * deleted entries, which then takes the new ones.
-   */
-  goesBack = false;
-  /** It is in a snapshot as well, and must stay as it is. */
-  isShared = false;
-
-  constructor(id: StreamId, capacity: number) {
-    super(capacity);
-    this.id = id.clone();
-  }
-
-  /** Unlike other blobs a block keeps its room while it is nearly empty, for it will be filled; and mostly only the end mark moves. */
-  override splice(at: number, remove: number, insert: number): void {
-    const old = this.buf;
-    const from = at + remove;
-    const tail = this.len - from;
-    const length = this.len - remove + insert;
-    if (length > old.length) {
-      this.buf = new Uint8Array(length + (length >>> 1));
-      this.buf.set(old.subarray(0, at));
-      this.buf.set(old.subarray(from, from + tail), at + insert);
-    } else if (tail === 1) old[at + insert] = old[from];
-    else if (remove !== insert) old.copyWithin(at + insert, from, from + tail);
-    this.len = length;
-  }
-
-  /** A copy with room for `capacity` bytes. */
-  copy(capacity: number): Block {
-    const twin = new Block(this.id, capacity);
-    twin.buf.set(this.buf.subarray(0, this.len));
-    twin.len = this.len;
-    twin.goesBack = this.goesBack;
-    return twin;
-  }
-
-  /** Live entries. */
-  get live(): number {
-    return numberAt(this, listpack.first(this));
-  }
-
-  /** Entries that are flagged as deleted. */
-  get deleted(): number {
-    return numberAt(this, listpack.next(this, listpack.first(this)));
-  }
-
-  /** `count` live entries have become deleted ones. */
-  moveToDeleted(count: number): void {
-    const at = listpack.first(this);
-    listpack.replaceInt(this, at, numberAt(this, at) - count);
-    const deletedAt = listpack.next(this, at);
-    listpack.replaceInt(this, deletedAt, numberAt(this, deletedAt) + count);
-  }
-}
 
 /** What trimming goes by. */
 export interface Trimming {
@@ -124,16 +67,15 @@ export class Stream implements CopyableCollection {
   /** Entries ever added; unsigned. */
   entriesAdded: Counter = 0;
   readonly groups: Map<string, Group> = new Map();
-  readonly blocks: Block[] = [];
-  /** Some block once did: looking for the end of a range must not rely on the blocks' IDs. */
-  mayGoBack = false;
-  readonly ledger: Ledger;
   /** Nodes of Redis's tree for these blocks, -1 when not known. */
   #radixNodes = -1;
 
-  constructor(slab: Slab) {
-    this.ledger = new Ledger(slab);
-    this.ledger.add(STREAM_OVERHEAD);
+  constructor(
+    slab: Slab,
+    readonly blocks: BlockList = new BlockList(slab),
+    readonly ledger: Ledger = new Ledger(slab),
+  ) {
+    ledger.add(STREAM_OVERHEAD);
   }
 
   // ---- Entries -----------------------------------------------------------------------------------------------------------------
@@ -152,23 +94,23 @@ export class Stream implements CopyableCollection {
   ): void {
     const pairs = (a.argc - from) >> 1;
     const { blocks } = this;
-    let block = blocks.length > 0 ? blocks[blocks.length - 1] : null;
-    if (block !== null && isFull(block, contentLength(a, from), limits)) {
-      const { len } = block;
-      block.trim();
-      this.#account(block);
-      block = this.#newBlock(id, len + (len >>> 3));
-      writeMaster(block, a, from, pairs);
-    } else if (block === null) {
+    let block = tail;
+    const last = blocks.length - 1;
+    if (last < 0) {
       block = this.#newBlock(id, FIRST_CAPACITY);
       writeMaster(block, a, from, pairs);
+    } else if (isFull(block.open(blocks, last), contentLength(a, from), limits)) {
+      const { len } = block;
+      block.trim();
+      block = this.#newBlock(id, last < MANY_BLOCKS ? FIRST_CAPACITY : len + (len >>> 4));
+      writeMaster(block, a, from, pairs);
     } else {
-      block = this.#own(blocks.length - 1);
+      block.own();
       const at = listpack.first(block);
       listpack.replaceInt(block, at, numberAt(block, at) + 1);
     }
     const same = hasMasterFields(block, a, from, pairs);
-    if (id.compare(block.id) < 0) block.goesBack = this.mayGoBack = true;
+    if (id.compare(block.id) < 0) block.setGoesBack();
     id.difference(block.id, msDelta, seqDelta);
     listpack.appendInt(block, same ? SAME_FIELDS : 0);
     listpack.appendInt(block, exact(msDelta));
@@ -179,73 +121,39 @@ export class Stream implements CopyableCollection {
       listpack.append(block, a.buf, a.off[i + 1], a.len[i + 1]);
     }
     listpack.appendInt(block, FIXED_ELEMENTS + (same ? pairs : pairs * 2 + 1));
-    if (block.buf.length + BLOCK_OVERHEAD !== block.accounted) this.#account(block);
     this.count++;
     this.entriesAdded = incremented(this.entriesAdded);
     this.lastId.copy(id);
     if (this.count === 1) this.firstId.copy(id);
   }
 
-  /** The block of that index, for changing it: one that is shared is replaced by a copy. */
-  #own(index: number): Block {
-    const block = this.blocks[index];
-    if (!block.isShared) return block;
-    const copy = block.copy(block.buf.length);
-    copy.accounted = block.accounted;
-    return this.blocks[index] = copy;
-  }
-
   #newBlock(id: StreamId, capacity: number): Block {
-    const block = new Block(id, capacity);
-    listpack.create(block);
+    const { blocks } = this;
+    const index = blocks.indexOf(id);
     // Only a stream that goes back can have a block with this ID.
-    if (!this.addBlock(block)) this.#replaceBlock(block);
+    if (index >= 0 && tail.open(blocks, index).id.equals(id)) this.#removeBlock(index);
+    this.#radixNodes = -1;
+    const block = tail.create(blocks, blocks.indexOf(id) + 1, id, Math.max(capacity, listpack.EMPTY_BYTES));
+    listpack.create(block);
     return block;
   }
 
-  /** Puts a block in its place; false if there is one with its ID. The counters are the caller's business. */
-  addBlock(block: Block): boolean {
+  /**
+   * Puts a block with a copy of that listpack in its place; null if there is one with its ID. The counters are the caller's business.
+   * The block is void when the stream is used.
+   */
+  addBlock(id: StreamId, buf: Uint8Array, off: number, len: number): Block | null {
     const { blocks } = this;
-    const index = this.blockIndex(block.id) + 1;
-    if (index > 0 && blocks[index - 1].id.equals(block.id)) return false;
-    if (index === blocks.length) blocks.push(block);
-    else blocks.splice(index, 0, block);
-    this.#account(block);
+    const index = blocks.indexOf(id) + 1;
+    if (index > 0 && tail.open(blocks, index - 1).id.equals(id)) return null;
     this.#radixNodes = -1;
-    if (block.goesBack) this.mayGoBack = true;
-    return true;
-  }
-
-  #account(block: Block): void {
-    const bytes = block.buf.length + BLOCK_OVERHEAD;
-    this.ledger.add(bytes - block.accounted);
-    block.accounted = bytes;
+    tail.create(blocks, index, id, len).write(buf, off, len);
+    return tail;
   }
 
   #removeBlock(index: number): void {
-    const { blocks } = this;
-    this.ledger.add(-blocks[index].accounted);
-    if (index === 0) blocks.shift();
-    else blocks.splice(index, 1);
+    this.blocks.remove(index);
     this.#radixNodes = -1;
-  }
-
-  #replaceBlock(block: Block): void {
-    this.#removeBlock(this.blockIndex(block.id));
-    this.addBlock(block);
-  }
-
-  /** Index of the last block that begins at or before the ID, -1 when there is none. */
-  blockIndex(id: StreamId): number {
-    const { blocks } = this;
-    let low = 0;
-    let high = blocks.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (blocks[middle].id.compare(id) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
   }
 
   has(id: StreamId): boolean {
@@ -255,12 +163,12 @@ export class Stream implements CopyableCollection {
   /** Deletes an entry; false if there is none. `refreshFirst` must follow if it was the first. */
   delete(id: StreamId): boolean {
     if (!probe.start(this, id, id).next()) return false;
-    if (this.blocks[probe.block].live === 1) this.#removeBlock(probe.block);
+    const block = tail.open(this.blocks, probe.block);
+    if (block.live === 1) this.#removeBlock(probe.block);
     else {
-      const block = this.#own(probe.block);
+      block.own();
       listpack.replaceInt(block, probe.entry, probe.flags | DELETED);
       block.moveToDeleted(1);
-      this.#account(block);
     }
     this.count--;
     if (id.compare(this.maxDeletedId) > 0) this.maxDeletedId.copy(id);
@@ -289,10 +197,9 @@ export class Stream implements CopyableCollection {
     const byLength = maxLength >= 0;
     let removed = 0;
     let whole = 0;
-    let bytes = 0;
     let inside = false;
     while (whole < blocks.length && !(byLength && this.count <= maxLength)) {
-      const block = blocks[whole];
+      const block = tail.open(blocks, whole);
       const { live } = block;
       if (limit > 0 && removed + live > limit) break;
       if (byLength ? this.count - live < maxLength : lastIn(block).compare(minId) >= 0) {
@@ -300,13 +207,11 @@ export class Stream implements CopyableCollection {
         break;
       }
       whole++;
-      bytes += block.accounted;
       this.count -= live;
       removed += live;
     }
     if (whole > 0) {
-      blocks.splice(0, whole);
-      this.ledger.add(-bytes);
+      blocks.removeFirst(whole);
       this.#radixNodes = -1;
     }
     if (inside) removed += this.#trimFirstBlock(to);
@@ -317,7 +222,8 @@ export class Stream implements CopyableCollection {
 
   /** Flags entries of the first block, in which not all are to go; returns how many. */
   #trimFirstBlock({ maxLength, minId }: Trimming): number {
-    const block = this.#own(0);
+    const block = tail.open(this.blocks, 0);
+    block.own();
     let removed = 0;
     probe.start(this, MIN_ID, MAX_ID);
     while (probe.next() && probe.block === 0) {
@@ -327,7 +233,6 @@ export class Stream implements CopyableCollection {
       this.count--;
     }
     if (removed > 0) block.moveToDeleted(removed);
-    this.#account(block);
     return removed;
   }
 
@@ -399,23 +304,16 @@ export class Stream implements CopyableCollection {
   }
 
   copy(): Stream {
-    const copy = new Stream(this.ledger.slab);
-    for (const block of this.blocks) copy.addBlock(block.copy(block.len));
-    return this.#copyRest(copy, false);
+    return this.#copyRest(new Stream(this.blocks.slab, this.blocks.copy()), false);
   }
 
   /**
    * The stream as it is now, for a snapshot that writes it bit by bit: a twin that shares blocks and pending entries and must not be
-   * changed. What is changed of this one later is copied first.
+   * changed. What is changed of this one later is copied first. The twin must be released.
    */
   share(): Stream {
     // What is shared is accounted here, and nowhere else.
-    const twin = new Stream(new Slab());
-    for (const block of this.blocks) {
-      block.isShared = true;
-      twin.blocks.push(block);
-    }
-    return this.#copyRest(twin, true);
+    return this.#copyRest(new Stream(this.blocks.slab, this.blocks.share(), new Ledger(new Slab())), true);
   }
 
   /** Copies all but the blocks. */
@@ -429,17 +327,19 @@ export class Stream implements CopyableCollection {
     return copy;
   }
 
-  release(): boolean {
+  release(budget = Infinity): boolean {
     this.ledger.add(-this.ledger.bytes);
-    this.blocks.length = 0;
     this.groups.clear();
-    return true;
+    return this.blocks.release(budget / BLOCK_BUDGET);
   }
 
   memory(): number {
-    return this.ledger.bytes;
+    return this.ledger.bytes + this.blocks.bytes;
   }
 }
+
+/** The block that is being added or changed. */
+const tail = new Block();
 
 /** Walks the entries of a range of IDs, both ends included. */
 export class StreamCursor {
@@ -461,8 +361,9 @@ export class StreamCursor {
   readonly #to = new StreamId();
   #stream: Stream | null = null;
   #backwards = false;
-  /** The block that is being read, null before the first and after the last of one. */
-  #current: Block | null = null;
+  /** The block that is being read, if `#isOpen`: it is not before the first entry and after the last of a block. */
+  readonly #current = new Block();
+  #isOpen = false;
   #masterFields = 0;
   #master = 0;
   /** Offset of what is to be read next of the entry: forwards of its content, and how many elements are left up to the next entry. */
@@ -476,11 +377,12 @@ export class StreamCursor {
     this.#from.copy(from);
     this.#to.copy(to);
     this.#backwards = backwards;
-    this.#current = null;
+    this.#isOpen = false;
     this.deletedToo = false;
-    const index = stream.blockIndex(backwards ? to : from);
+    const { blocks } = stream;
+    const index = blocks.indexOf(backwards ? to : from);
     if (!backwards) this.block = Math.max(index, 0) - 1;
-    else this.block = index < 0 && stream.mayGoBack ? stream.blocks.length : index + 1;
+    else this.block = index < 0 && blocks.mayGoBack ? blocks.length : index + 1;
     return this;
   }
 
@@ -488,7 +390,7 @@ export class StreamCursor {
   next(): boolean {
     for (;;) {
       if (!(this.#backwards ? this.#previousEntry() : this.#nextEntry())) {
-        this.#current = null;
+        this.#isOpen = false;
         if (!this.#openBlock()) return false;
         continue;
       }
@@ -510,8 +412,8 @@ export class StreamCursor {
       this.block -= this.#backwards ? -1 : 1;
       return false;
     }
-    const block = blocks[this.block];
-    this.#current = block;
+    const block = this.#current.open(blocks, this.block);
+    this.#isOpen = true;
     const at = masterAt(block);
     this.#masterFields = numberAt(block, at);
     this.#master = listpack.next(block, at);
@@ -524,8 +426,8 @@ export class StreamCursor {
   }
 
   #nextEntry(): boolean {
+    if (!this.#isOpen) return false;
     const block = this.#current;
-    if (block === null) return false;
     const entry = skip(block, this.#at, this.#left);
     if (entry === -1) return false;
     this.#read(block, entry);
@@ -534,8 +436,8 @@ export class StreamCursor {
   }
 
   #previousEntry(): boolean {
+    if (!this.#isOpen) return false;
     const block = this.#current;
-    if (block === null) return false;
     let at = listpack.previous(block, this.entry);
     let elements = numberAt(block, at);
     if (elements === 0) return false;
@@ -564,7 +466,7 @@ export class StreamCursor {
 
   /** Reads the next field and value of the entry into `field` and `value`. */
   nextField(): void {
-    const block = this.#current!;
+    const block = this.#current;
     if (this.flags & SAME_FIELDS) {
       this.#fieldAt = listpack.readText(block, this.#fieldAt, this.field);
       this.#left--;
@@ -579,7 +481,7 @@ export class StreamCursor {
 /** For looking up single entries. */
 const probe = new StreamCursor();
 
-/** Whether a block from outside, a sound listpack, has the layout of one: everything where it belongs, counts that are right. */
+/** Whether a block of a stream whose content is from outside, a sound listpack, has the layout of one: everything where it belongs, counts that are right. */
 export function isSoundBlock(block: Block): boolean {
   const at = listpack.first(block);
   if (at === -1) return false;
@@ -597,7 +499,7 @@ export function isSoundBlock(block: Block): boolean {
     msDelta.copy(element.value);
     audit.int();
     edge.setSum(block.id, msDelta, element.value);
-    if (edge.compare(block.id) < 0) block.goesBack = true;
+    if (edge.compare(block.id) < 0) block.setGoesBack();
     const same = (flags & SAME_FIELDS) !== 0;
     const own = same ? fields : audit.int();
     if (!(own >= 0)) return false;
@@ -693,11 +595,6 @@ function lastIn(block: Block): StreamId {
   listpack.read(block, at, element);
   edge.setSum(block.id, msDelta, element.value);
   return edge;
-}
-
-function numberAt(block: Block, at: number): number {
-  listpack.read(block, at, element);
-  return element.value.number;
 }
 
 /** The offset `elements` elements further, -1 at the end. */

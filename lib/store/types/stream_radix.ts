@@ -9,11 +9,17 @@
  * the keys are passed stand on a stack.
  */
 
-import type { StreamId } from "./stream_id.ts";
+import { StreamId } from "./stream_id.ts";
 
 const KEY_BYTES = 16;
 
-export function radixNodes(blocks: readonly { readonly id: StreamId }[]): number {
+/** The IDs of blocks, in order. */
+export interface BlockIds {
+  readonly length: number;
+  readId(index: number, into: StreamId): void;
+}
+
+export function radixNodes(blocks: BlockIds): number {
   const { length } = blocks;
   if (length === 0) return 1;
   /** Depths of the open branching nodes, deepest last. */
@@ -25,7 +31,7 @@ export function radixNodes(blocks: readonly { readonly id: StreamId }[]): number
   };
   let before = -1;
   for (let i = 0; i < length; i++) {
-    const common = i + 1 < length ? commonBytes(blocks[i].id, blocks[i + 1].id) : -1;
+    const common = i + 1 < length ? commonBytes(blocks, i) : -1;
     add(KEY_BYTES, Math.max(before, common));
     while (open.length > 0 && open[open.length - 1] > common) {
       const depth = open.pop()!;
@@ -37,8 +43,13 @@ export function radixNodes(blocks: readonly { readonly id: StreamId }[]): number
   return nodes;
 }
 
-/** Length of the common prefix of two different keys. */
-function commonBytes(a: StreamId, b: StreamId): number {
+const a = new StreamId();
+const b = new StreamId();
+
+/** Length of the common prefix of a key and the next one, which are different. */
+function commonBytes(blocks: BlockIds, index: number): number {
+  blocks.readId(index, a);
+  blocks.readId(index + 1, b);
   if (a.msHi !== b.msHi) return sameBytes(a.msHi, b.msHi);
   if (a.msLo !== b.msLo) return 4 + sameBytes(a.msLo, b.msLo);
   if (a.seqHi !== b.seqHi) return 8 + sameBytes(a.seqHi, b.seqHi);

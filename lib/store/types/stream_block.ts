@@ -1,0 +1,377 @@
+/**
+ * The blocks of a stream, in slab memory. A block is one listpack in exactly Redis's layout, with a header in front of it:
+ *
+ *   words 0–3  ID of its first entry (StreamId's halves)
+ *   word 4     length of the listpack
+ *   word 5     flags: goes back, shared; and, where the listpack is too long for a slab's block, the handle of its array
+ *   byte 24    the listpack, with room to spare in the last block of a stream and none in the others
+ *
+ * A `BlockList` has the refs of a stream's blocks in the order of their IDs, so one is found by binary search. A `Block` is a register
+ * that is loaded with one block after the other (`open`); what it is used for besides reading writes through. It is void when the
+ * list is changed otherwise.
+ *
+ * A snapshot that writes a stream bit by bit shares the blocks (`BlockList.share`): what is shared is copied before it is changed, and
+ * freed when the snapshot has ended (`Slab.keep`).
+ */
+
+import { IN_PAGE, MAX_BLOCK, PAGE_BITS, Slab } from "../slab.ts";
+import type { Blob } from "./blob.ts";
+import * as listpack from "./listpack.ts";
+import { ListpackCursor } from "./listpack.ts";
+import { StreamId } from "./stream_id.ts";
+
+const LENGTH = 4;
+const FLAGS = 5;
+const HEADER_BYTES = 24;
+
+const GOES_BACK = 1 << 31;
+const SHARED = 1 << 30;
+/** The listpack is in an array of its own. */
+const HANDLE = SHARED - 1;
+/** Longest listpack that is in a slab's block. */
+const MOST_INSIDE = MAX_BLOCK - HEADER_BYTES;
+const FIRST_REFS = 4;
+const NO_BYTES = new Uint8Array(0);
+
+const element = new ListpackCursor();
+
+export class BlockList {
+  /** Number of blocks. */
+  length = 0;
+  /** Some block once went back: looking for the end of a range must not rely on the blocks' IDs. */
+  mayGoBack = false;
+  /** Bytes of memory of the blocks and of this list. */
+  bytes = FIRST_REFS * 4;
+  #refs = new Int32Array(FIRST_REFS);
+  /** Place of the first ref: a stream that is trimmed gives up the front of its list. */
+  #start = 0;
+  #isTwin = false;
+
+  constructor(readonly slab: Slab) {
+    slab.account(this.bytes);
+  }
+
+  ref(index: number): number {
+    return this.#refs[this.#start + index];
+  }
+
+  /** Reads the ID of the block of that index. */
+  readId(index: number, into: StreamId): void {
+    const ref = this.ref(index);
+    const words = this.slab.words[ref >>> PAGE_BITS];
+    const word = (ref & IN_PAGE) << 1;
+    into.set(words[word], words[word + 1], words[word + 2], words[word + 3]);
+  }
+
+  /** Index of the last block that begins at or before the ID, -1 when there is none. */
+  indexOf(id: StreamId): number {
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      this.readId(middle, beginning);
+      if (beginning.compare(id) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  /** Makes room for a block at that index and puts it there. */
+  insert(index: number, ref: number): void {
+    if (this.#start + this.length === this.#refs.length) this.#grow();
+    const refs = this.#refs;
+    const at = this.#start + index;
+    if (index < this.length) refs.copyWithin(at + 1, at, this.#start + this.length);
+    refs[at] = ref;
+    this.length++;
+  }
+
+  /** Another block takes the place of the one at that index. */
+  replace(index: number, ref: number): void {
+    this.#refs[this.#start + index] = ref;
+  }
+
+  /** Frees the block at that index. */
+  remove(index: number): void {
+    this.#free(this.ref(index));
+    const refs = this.#refs;
+    const at = this.#start + index;
+    this.length--;
+    if (index === 0) this.#start++;
+    else refs.copyWithin(at, at + 1, this.#start + this.length + 1);
+  }
+
+  /** Frees some blocks at the beginning. */
+  removeFirst(blocks: number): void {
+    for (let i = 0; i < blocks; i++) this.#free(this.ref(i));
+    this.#start += blocks;
+    this.length -= blocks;
+  }
+
+  /** Frees up to `budget` blocks; true when nothing is left, not even the list. */
+  release(budget: number): boolean {
+    if (this.#isTwin) {
+      this.slab.letGo();
+      return true;
+    }
+    for (; this.length > 0; budget--) {
+      if (budget <= 0) return false;
+      this.#free(this.ref(--this.length));
+    }
+    this.slab.account(-this.#refs.byteLength);
+    this.bytes -= this.#refs.byteLength;
+    return true;
+  }
+
+  copy(): BlockList {
+    const copy = new BlockList(this.slab);
+    for (let i = 0; i < this.length; i++) {
+      one.open(this, i);
+      two.create(copy, i, one.id, one.len);
+      two.take(one);
+    }
+    return copy;
+  }
+
+  /** The blocks as they are now, only to be read; `release` must follow. */
+  share(): BlockList {
+    const twin = new BlockList(this.slab);
+    this.slab.account(-twin.bytes);
+    twin.#isTwin = true;
+    twin.#refs = this.#refs.slice(this.#start, this.#start + this.length);
+    twin.length = this.length;
+    twin.mayGoBack = this.mayGoBack;
+    const { words } = this.slab;
+    for (const ref of twin.#refs) words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + FLAGS] |= SHARED;
+    this.slab.keep();
+    return twin;
+  }
+
+  #free(ref: number): void {
+    const { slab } = this;
+    const flags = slab.words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + FLAGS];
+    const handle = flags & HANDLE;
+    this.bytes -= slab.capacity(ref) + (handle === 0 ? 0 : slab.large[handle].length);
+    if (flags & SHARED) {
+      if (handle !== 0) slab.freeSharedLarge(handle);
+      slab.freeShared(ref);
+    } else {
+      if (handle !== 0) slab.freeLarge(handle);
+      slab.free(ref);
+    }
+  }
+
+  #grow(): void {
+    const old = this.#refs;
+    const { length } = this;
+    // Where much has gone at the front, there is room enough.
+    const capacity = length > old.length >>> 1 ? old.length + Math.max(FIRST_REFS, old.length >>> 2) : old.length;
+    const refs = capacity === old.length ? old : new Int32Array(capacity);
+    refs.set(old.subarray(this.#start, this.#start + length));
+    this.#refs = refs;
+    this.#start = 0;
+    const bytes = refs.byteLength - old.byteLength;
+    this.slab.account(bytes);
+    this.bytes += bytes;
+  }
+
+  /** A new block with room for a listpack of that many bytes, not yet in the list. */
+  allocate(capacity: number): number {
+    const { slab } = this;
+    const inside = capacity <= MOST_INSIDE;
+    const ref = slab.allocate(inside ? HEADER_BYTES + capacity : HEADER_BYTES);
+    const words = slab.words[ref >>> PAGE_BITS];
+    const word = (ref & IN_PAGE) << 1;
+    words[word + FLAGS] = inside ? 0 : slab.newLarge(new Uint8Array(capacity));
+    this.bytes += slab.capacity(ref) + (inside ? 0 : capacity);
+    return ref;
+  }
+
+  /** Frees a block that is not in the list any more. */
+  free(ref: number): void {
+    this.#free(ref);
+  }
+}
+
+export class Block implements Blob {
+  readonly id: StreamId = new StreamId();
+  buf: Uint8Array = NO_BYTES;
+  off = 0;
+  len = 0;
+  #list: BlockList | null = null;
+  #index = 0;
+  /** Bytes that the listpack could have where it is. */
+  #capacity = 0;
+
+  /** Loads the block of that index; returns itself. */
+  open(list: BlockList, index: number): this {
+    const ref = list.ref(index);
+    const { slab } = list;
+    const words = slab.words[ref >>> PAGE_BITS];
+    const word = (ref & IN_PAGE) << 1;
+    this.#list = list;
+    this.#index = index;
+    this.id.set(words[word], words[word + 1], words[word + 2], words[word + 3]);
+    this.len = words[word + LENGTH];
+    this.#place(ref);
+    return this;
+  }
+
+  #place(ref: number): void {
+    const { slab } = this.#list!;
+    const word = (ref & IN_PAGE) << 1;
+    const handle = slab.words[ref >>> PAGE_BITS][word + FLAGS] & HANDLE;
+    if (handle === 0) {
+      this.buf = slab.bytes[ref >>> PAGE_BITS];
+      this.off = (word << 2) + HEADER_BYTES;
+      this.#capacity = slab.capacity(ref) - HEADER_BYTES;
+    } else {
+      this.buf = slab.large[handle];
+      this.off = 0;
+      this.#capacity = this.buf.length;
+    }
+  }
+
+  /** Puts a new block, without a listpack but with room for one, at that index of a list, and loads it. */
+  create(list: BlockList, index: number, id: StreamId, capacity: number): this {
+    list.insert(index, list.allocate(capacity));
+    this.#list = list;
+    this.#index = index;
+    this.id.copy(id);
+    this.len = 0;
+    const ref = list.ref(index);
+    this.#writeHeader(ref);
+    this.#place(ref);
+    return this;
+  }
+
+  #writeHeader(ref: number): void {
+    const { id } = this;
+    const words = this.#list!.slab.words[ref >>> PAGE_BITS];
+    const word = (ref & IN_PAGE) << 1;
+    words[word] = id.msHi;
+    words[word + 1] = id.msLo;
+    words[word + 2] = id.seqHi;
+    words[word + 3] = id.seqLo;
+    words[word + LENGTH] = this.len;
+  }
+
+  /** Copies the listpack of another block. */
+  take(other: Block): void {
+    this.write(other.buf, other.off, other.len);
+    if (other.goesBack) this.setGoesBack();
+  }
+
+  /** Writes a listpack into a new block, which must be large enough. */
+  write(buf: Uint8Array, off: number, len: number): void {
+    this.buf.set(buf.subarray(off, off + len), this.off);
+    this.#setLength(len);
+  }
+
+  #setLength(len: number): void {
+    this.len = len;
+    const ref = this.#list!.ref(this.#index);
+    this.#list!.slab.words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + LENGTH] = len;
+  }
+
+  get #flags(): number {
+    const ref = this.#list!.ref(this.#index);
+    return this.#list!.slab.words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + FLAGS];
+  }
+
+  set #flags(flags: number) {
+    const ref = this.#list!.ref(this.#index);
+    this.#list!.slab.words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + FLAGS] = flags;
+  }
+
+  /**
+   * Some entry's ID is below the block's. XSETID can take an empty stream back to lower IDs while there is still a block with
+   * deleted entries, which then takes the new ones.
+   */
+  get goesBack(): boolean {
+    return (this.#flags & GOES_BACK) !== 0;
+  }
+
+  setGoesBack(): void {
+    this.#flags |= GOES_BACK;
+    this.#list!.mayGoBack = true;
+  }
+
+  /** To be called before the listpack is changed: what is shared is copied. */
+  own(): void {
+    if ((this.#flags & SHARED) === 0) return;
+    if (this.#list!.slab.isRead) this.#move(this.#capacity, this.len, 0, 0);
+    else this.#flags &= ~SHARED;
+  }
+
+  /** Gives up room, because nothing more will come. */
+  trim(): void {
+    const { len } = this;
+    const needed = len > MOST_INSIDE ? len : Slab.rounded(HEADER_BYTES + len) - HEADER_BYTES;
+    if (needed < this.#capacity) this.#move(len, len, 0, 0);
+  }
+
+  /** Mostly only the end mark moves. */
+  splice(at: number, remove: number, insert: number): void {
+    const from = at + remove;
+    const tail = this.len - from;
+    const length = this.len - remove + insert;
+    if (length > this.#capacity) this.#move(grown(length), at, remove, insert);
+    else {
+      const { buf, off } = this;
+      if (tail === 1) buf[off + at + insert] = buf[off + from];
+      else if (remove !== insert) buf.copyWithin(off + at + insert, off + from, off + from + tail);
+    }
+    this.#setLength(length);
+  }
+
+  /** Moves the listpack to a block with room for `capacity` bytes, with a gap instead of the bytes from `at` on. */
+  #move(capacity: number, at: number, remove: number, insert: number): void {
+    const list = this.#list!;
+    const { buf, off, len } = this;
+    const { goesBack } = this;
+    const old = list.ref(this.#index);
+    const ref = list.allocate(capacity);
+    list.replace(this.#index, ref);
+    this.#writeHeader(ref);
+    this.#place(ref);
+    if (goesBack) this.setGoesBack();
+    this.buf.set(buf.subarray(off, off + at), this.off);
+    this.buf.set(buf.subarray(off + at + remove, off + len), this.off + at + insert);
+    list.free(old);
+  }
+
+  /** Live entries. */
+  get live(): number {
+    return numberAt(this, listpack.first(this));
+  }
+
+  /** Entries that are flagged as deleted. */
+  get deleted(): number {
+    return numberAt(this, listpack.next(this, listpack.first(this)));
+  }
+
+  /** `count` live entries have become deleted ones. */
+  moveToDeleted(count: number): void {
+    const at = listpack.first(this);
+    listpack.replaceInt(this, at, numberAt(this, at) - count);
+    const deletedAt = listpack.next(this, at);
+    listpack.replaceInt(this, deletedAt, numberAt(this, deletedAt) + count);
+  }
+}
+
+/** Room for a listpack of `length` bytes and for some more. */
+function grown(length: number): number {
+  const capacity = length + (length >>> 2);
+  return length <= MOST_INSIDE ? Math.min(capacity, MOST_INSIDE) : capacity;
+}
+
+/** The integer at `at`. */
+export function numberAt(block: Block, at: number): number {
+  listpack.read(block, at, element);
+  return element.value.number;
+}
+
+const beginning = new StreamId();
+const one = new Block();
+const two = new Block();
