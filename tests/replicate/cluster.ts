@@ -21,6 +21,8 @@ export type Mixture = readonly Make[];
 export const PATIENCE_MS = 120_000;
 const READY_MS = 90_000;
 const HOST = "127.0.0.1";
+/** So many ports are used in turn where the first one is given. */
+const PORTS = 200;
 
 /** What no server may log. (redis-server calls a broken connection an internal error, too.) */
 const BAD = /^.*(CRITICAL|panicked|BUG REPORT).*$/im;
@@ -30,7 +32,6 @@ interface Node {
   readonly name: string;
   readonly make: Make;
   readonly proxy: Proxy;
-  readonly port: number;
   readonly dir: string;
   /** Null while it does not run. */
   server: TestServer | null;
@@ -50,7 +51,12 @@ export class Cluster implements Target {
   /** A process that ended by itself. */
   #ended = "";
 
-  private constructor(readonly network: Network, readonly args: readonly string[], readonly dir: string) {
+  private constructor(
+    readonly network: Network,
+    readonly args: readonly string[],
+    readonly dir: string,
+    readonly firstPort?: number,
+  ) {
     this.master = "";
   }
 
@@ -62,14 +68,13 @@ export class Cluster implements Target {
     dir: string,
     firstPort?: number,
   ): Promise<Cluster> {
-    const cluster = new Cluster(network, args, dir);
-    const ports = await choosePorts(2 * mixture.length, firstPort);
+    const cluster = new Cluster(network, args, dir, firstPort);
     for (const [i, make] of mixture.entries()) {
       const name = `${"abcdef"[i]}-${make}`;
-      const proxy = await network.add(name, ports[2 * i]);
+      const proxy = await network.add(name, await choosePort(firstPort));
       const own = join(dir, name);
       mkdirSync(own, { recursive: true });
-      const node = { name, make, proxy, port: ports[2 * i + 1], dir: own, server: null, control: null, past: [] };
+      const node = { name, make, proxy, dir: own, server: null, control: null, past: [] };
       cluster.#nodes.set(name, node);
     }
     const [master, ...replicas] = cluster.names;
@@ -125,16 +130,17 @@ export class Cluster implements Target {
 
   // ---- Processes ---------------------------------------------------------------------------------------------------------------
 
-  /** Starts a server in the role it has now. */
+  /** Starts a server in the role it has now, on another port than before: its proxy knows. */
   async run(name: string): Promise<void> {
     const node = this.#nodes.get(name)!;
     const upstream = this.upstream.get(name);
     const args = [...this.args, "--replica-announce-port", String(node.proxy.port)];
     if (upstream !== undefined) args.push("--replicaof", `${HOST} ${this.port(upstream)}`);
-    const options = { args, dir: node.dir, port: node.port, readyMs: READY_MS };
+    const port = this.firstPort === undefined ? {} : { port: await choosePort(this.firstPort) };
+    const options = { args, dir: node.dir, readyMs: READY_MS, ...port };
     const server =
       await (node.make === "redis" ? startRedis(options) : startRedstart({ ...options, server: node.make }));
-    node.proxy.target = node.port;
+    node.proxy.target = server.port;
     node.server = server;
     node.control = await server.connect();
     node.control.timeoutMs = PATIENCE_MS;
@@ -246,20 +252,14 @@ export class Cluster implements Target {
 
 let nextPort = 0;
 
-/** Free ports, in a row from `first` on if that is given. */
-async function choosePorts(count: number, first?: number): Promise<number[]> {
-  const ports: number[] = [];
-  while (ports.length < count) {
-    if (first === undefined) {
-      const port = await freePort();
-      if (!ports.includes(port)) ports.push(port);
-      continue;
-    }
+/** A free port, the next one from `first` on if that is given. */
+async function choosePort(first?: number): Promise<number> {
+  if (first === undefined) return await freePort();
+  for (;;) {
     // The ones just used may still have connections that end.
-    const port = first + nextPort++ % 400;
-    if (await isFree(port)) ports.push(port);
+    const port = first + nextPort++ % PORTS;
+    if (await isFree(port)) return port;
   }
-  return ports;
 }
 
 function isFree(port: number): Promise<boolean> {
