@@ -107,7 +107,14 @@ export class Persistence {
       engine.log.warning(`Write error saving DB on disk: ${(error as PlatformError).message}`);
       return false;
     }
-    if (!this.#install(name)) return false;
+    try {
+      this.replaceFile(this.path(name), this.#target);
+      engine.platform.files.syncDirectory(this.path("."));
+    } catch (error) {
+      this.#logMoveFailure(name, error as PlatformError);
+      return false;
+    }
+    engine.log.notice("DB saved on disk");
     this.#succeeded(dirty);
     return true;
   }
@@ -200,7 +207,8 @@ export class Persistence {
     try {
       await sink.finish();
       if (this.#sink !== sink) return;
-      saved = this.#install(this.#temporary(inBackground));
+      saved = await this.#install(this.#temporary(inBackground));
+      if (this.#sink !== sink) return;
     } catch (error) {
       if (this.#sink !== sink) return;
       log.warning(`Write error saving DB on disk: ${(error as PlatformError).message}`);
@@ -219,22 +227,45 @@ export class Persistence {
   }
 
   /** The finished temporary file takes the name. False when it cannot, which has been logged. */
-  #install(temporary: string): boolean {
-    const { platform: { files }, config, log } = this.engine;
+  async #install(temporary: string): Promise<boolean> {
+    const { platform: { files }, log } = this.engine;
     try {
-      files.rename(this.path(temporary), this.#target);
-      files.syncDirectory(this.path("."));
+      this.replaceFile(this.path(temporary), this.#target);
+      await files.syncDirectoryAsync(this.path("."));
     } catch (error) {
-      const { message } = error as PlatformError;
-      const { dbfilename } = config.values;
-      log.warning(
-        `Error moving temp DB file ${temporary} on the final destination ${dbfilename} (in server root dir ${this.#directory}): ${message}`,
-      );
-      removeLeftover(files, this.path(temporary));
+      this.#logMoveFailure(temporary, error as PlatformError);
       return false;
     }
     log.notice("DB saved on disk");
     return true;
+  }
+
+  /**
+   * Gives a file the name of another one, if there is one by that name. It is kept open meanwhile and closed in the background, since
+   * freeing the blocks of a large file takes long. Throws a PlatformError.
+   */
+  replaceFile(from: string, to: string): void {
+    const { files } = this.engine.platform;
+    let old: File | null = null;
+    try {
+      old = files.open(to, "r");
+    } catch {
+      // There is none, or it cannot be read; then the file system frees it at once.
+    }
+    try {
+      files.rename(from, to);
+    } finally {
+      old?.closeAsync().catch(() => {});
+    }
+  }
+
+  #logMoveFailure(temporary: string, { message }: PlatformError): void {
+    const { platform: { files }, config, log } = this.engine;
+    const { dbfilename } = config.values;
+    log.warning(
+      `Error moving temp DB file ${temporary} on the final destination ${dbfilename} (in server root dir ${this.#directory}): ${message}`,
+    );
+    removeLeftover(files, this.path(temporary));
   }
 
   #succeeded(dirtySaved: number): void {

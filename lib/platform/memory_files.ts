@@ -160,6 +160,11 @@ class MemoryFile implements File {
     this.#closed = true;
   }
 
+  closeAsync(): Promise<void> {
+    this.#closed = true;
+    return this.#disk.delay();
+  }
+
   #check(operation: DiskOperation): void {
     if (this.#closed || this.#epoch !== this.#disk.epoch) throw platformError("EBADF");
     this.#disk.check(operation, this.#name);
@@ -317,6 +322,11 @@ export class MemoryDisk implements Files {
     for (const [each, inode] of this.#names) {
       if (parentOf(each) === name) this.#durableNames.set(each, inode);
     }
+  }
+
+  async syncDirectoryAsync(path: string): Promise<void> {
+    await this.delay();
+    this.syncDirectory(path);
   }
 
   resolve(path: string): string {

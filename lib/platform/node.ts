@@ -126,6 +126,14 @@ class NodeFile implements File {
     this.#closed = true;
     attempt(() => fs.closeSync(this.#fd));
   }
+
+  closeAsync(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    return background((resolve, reject) => {
+      fs.close(this.#fd, (failure) => failure ? reject(toPlatformError(failure)) : resolve());
+    });
+  }
 }
 
 class NodeFiles implements Files {
@@ -185,6 +193,19 @@ class NodeFiles implements Files {
       } finally {
         fs.closeSync(fd);
       }
+    });
+  }
+
+  syncDirectoryAsync(name: string): Promise<void> {
+    return background((resolve, reject) => {
+      fs.open(name, "r", (failure, fd) => {
+        if (failure) return reject(toPlatformError(failure));
+        fs.fsync(fd, (failure) => {
+          fs.closeSync(fd);
+          if (failure) reject(toPlatformError(failure));
+          else resolve();
+        });
+      });
     });
   }
 

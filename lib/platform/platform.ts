@@ -128,6 +128,7 @@ export interface Files {
   removeAsync(path: string): Promise<void>;
   /** Makes a rename or a new name in the directory durable. */
   syncDirectory(path: string): void;
+  syncDirectoryAsync(path: string): Promise<void>;
   /** Absolute form of a path, from the current directory. */
   resolve(path: string): string;
 }
@@ -151,6 +152,8 @@ export interface File {
   truncate(size: number): void;
   size(): number;
   close(): void;
+  /** Closes in a background thread: freeing the blocks of a large file that has lost its name takes long. */
+  closeAsync(): Promise<void>;
 }
 
 export interface Process {

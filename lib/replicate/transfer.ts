@@ -328,7 +328,7 @@ export class Transfer {
       this.#file!.close();
       this.#file = null;
       this.#stopWriting();
-      files.rename(this.#fileName, target);
+      persistence.replaceFile(this.#fileName, target);
       files.syncDirectory(persistence.path("."));
       this.#leaveHistory();
       this.#flush();

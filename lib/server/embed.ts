@@ -119,6 +119,7 @@ function embeddedPlatform(platform: Platform, log: (line: string) => void): Plat
     remove: (path) => files.remove(place(path)),
     removeAsync: (path) => files.removeAsync(place(path)),
     syncDirectory: (path) => files.syncDirectory(place(path)),
+    syncDirectoryAsync: (path) => files.syncDirectoryAsync(place(path)),
     resolve: place,
   };
   return { ...platform, files: own, process };
