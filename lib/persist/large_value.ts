@@ -280,6 +280,7 @@ class LargeList extends LargeValue {
   }
 
   release(): void {
+    if (this.#nodes.length === 0) return;
     this.#nodes = [];
     this.list.slab.letGo();
   }

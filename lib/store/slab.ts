@@ -31,7 +31,7 @@ const MAX_GRANULES = 2048;
 /** Longest block in bytes. */
 export const MAX_BLOCK = MAX_GRANULES * 8;
 /** What a large value or an object costs beside its own bytes (array object, buffer object, table slot). */
-const HANDLE_OVERHEAD = 48;
+export const HANDLE_OVERHEAD = 48;
 /** Empty pages kept for the next allocation instead of being returned to the system. */
 const SPARE_PAGES = 16;
 
@@ -169,8 +169,14 @@ export class Slab {
 
   letGo(): void {
     if (--this.#readers > 0) return;
-    for (const ref of this.#waiting) this.free(ref);
-    for (const handle of this.#waitingLarge) this.freeLarge(handle);
+    for (const ref of this.#waiting) {
+      this.used += this.capacity(ref);
+      this.free(ref);
+    }
+    for (const handle of this.#waitingLarge) {
+      this.used += this.large[handle].length + HANDLE_OVERHEAD;
+      this.freeLarge(handle);
+    }
     this.#waiting = [];
     this.#waitingLarge = [];
   }
@@ -180,15 +186,17 @@ export class Slab {
     return this.#readers > 0;
   }
 
-  /** Frees a block that somebody may still be reading (`keep`). */
+  /** Frees a block that somebody may still be reading (`keep`). It does not count as used any more. */
   freeShared(ref: number): void {
-    if (this.#readers === 0) this.free(ref);
-    else this.#waiting.push(ref);
+    if (this.#readers === 0) return this.free(ref);
+    this.used -= this.capacity(ref);
+    this.#waiting.push(ref);
   }
 
   freeSharedLarge(handle: number): void {
-    if (this.#readers === 0) this.freeLarge(handle);
-    else this.#waitingLarge.push(handle);
+    if (this.#readers === 0) return this.freeLarge(handle);
+    this.used -= this.large[handle].length + HANDLE_OVERHEAD;
+    this.#waitingLarge.push(handle);
   }
 
   /** Counts memory that a collection holds outside the slab (typed arrays of its own); negative when it lets go. */

@@ -68,7 +68,7 @@ function checkNodes(quicklist: Quicklist): void {
   assertEquals([quicklist.nodes, quicklist.count], [nodes.length, count]);
   // More is the compressed form of a node that has been read.
   const kept = quicklist.memory() - memory - 128;
-  if (nodes.length <= 64) assert(kept >= 0 && (quicklist.depth > 0 || kept === 0));
+  assert(kept >= 0 && (quicklist.depth > 0 || kept === 0), String(kept));
   const { depth } = quicklist;
   seen.plain += nodes.filter((node) => node.isPlain).length;
   seen.packed += nodes.filter((node) => node.isPacked).length;

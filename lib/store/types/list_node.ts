@@ -19,7 +19,7 @@
  * at the same node.
  */
 
-import { IN_PAGE, MAX_BLOCK, PAGE_BITS, Slab } from "../slab.ts";
+import { HANDLE_OVERHEAD, IN_PAGE, MAX_BLOCK, PAGE_BITS, Slab } from "../slab.ts";
 import type { Blob } from "./blob.ts";
 
 const HEADER_BYTES = 32;
@@ -199,7 +199,7 @@ export class ListNode implements Blob {
 
   /** Bytes of memory of header and content. */
   get memory(): number {
-    return HEADER_BYTES + this.capacity;
+    return HEADER_BYTES + this.capacity + (this.#words[this.#word + FLAGS] & ARRAY ? HANDLE_OVERHEAD : 0);
   }
 
   splice(at: number, remove: number, insert: number): void {

@@ -51,8 +51,6 @@ const FIRST = 6;
 const MANY_NODES = 256;
 /** What the object of a list costs, roughly. */
 const LIST_OVERHEAD = 128;
-/** Nodes that are looked at to tell the memory of a list. */
-const MOST_SAMPLES = 64;
 /** Nodes that are freed at the price of so many elements. */
 const NODE_BUDGET = 8;
 
@@ -86,6 +84,7 @@ export class Quicklist implements CopyableCollection {
   /** Elements of the node that `nodeAt` found before the wanted one. */
   skipped = 0;
   readonly depth: number;
+  #bytes = LIST_OVERHEAD;
   /** The node that is unpacked to be read, and must be packed again; 0 for none. */
   #borrowed = 0;
   /** Its compressed bytes, null when it has been changed. */
@@ -96,26 +95,20 @@ export class Quicklist implements CopyableCollection {
     slab.account(LIST_OVERHEAD);
   }
 
-  /** For a list of many nodes an estimate from some, as in Redis. */
   memory(): number {
-    const node = new ListNode();
-    let bytes = 0;
-    let seen = 0;
-    for (let ref = this.head; ref !== 0 && seen < MOST_SAMPLES; ref = node.next, seen++) {
-      bytes += node.bind(this.slab, ref).memory;
-    }
-    const kept = this.#kept === null ? 0 : this.#kept.packedLength;
-    return LIST_OVERHEAD + kept + (seen === 0 ? 0 : Math.round(bytes / seen * this.nodes));
+    return this.#bytes;
   }
 
   copy(): Quicklist {
     const copy = new Quicklist(this.slab, this.fill, this.depth);
+    const before = this.slab.used;
     const node = new ListNode();
     for (let ref = this.head; ref !== 0; ref = node.next) {
       node.bind(this.slab, ref);
       copy.#link(new ListNode().createCopy(this.slab, node), copy.tail, true);
       copy.count += node.count;
     }
+    copy.#bytes += this.slab.used - before;
     return copy;
   }
 
@@ -136,37 +129,37 @@ export class Quicklist implements CopyableCollection {
   }
 
   release(budget: number): boolean {
-    this.#forgetKept();
     const { slab } = this;
-    for (let left = budget; this.head !== 0; left -= NODE_BUDGET) {
-      if (left <= 0) return false;
+    const before = slab.used;
+    this.#forgetKept();
+    for (let left = budget; this.head !== 0 && left > 0; left -= NODE_BUDGET) {
       released.bind(slab, this.head);
       this.count -= released.count;
       this.head = released.next;
       this.nodes--;
       released.free();
     }
-    this.tail = 0;
-    slab.account(-LIST_OVERHEAD);
-    return true;
+    if (this.head === 0) {
+      this.tail = 0;
+      slab.account(-LIST_OVERHEAD);
+    }
+    this.#bytes += slab.used - before;
+    return this.head === 0;
   }
 
   // ---- Ends --------------------------------------------------------------------------------------------------------------------
 
   push(atHead: boolean, buf: Uint8Array, off: number, len: number): void {
+    const before = this.slab.used;
     const ref = atHead ? this.head : this.tail;
+    if (ref !== 0 && this.#allows(end.bind(this.slab, ref), len)) {
+      end.own();
+      if (atHead) listpack.prepend(end, buf, off, len);
+      else listpack.append(end, buf, off, len);
+      end.count++;
+    } else this.#link(this.#newNode(atHead, buf, off, len), ref, !atHead);
     this.count++;
-    if (ref !== 0) {
-      end.bind(this.slab, ref);
-      if (this.#allows(end, len)) {
-        end.own();
-        if (atHead) listpack.prepend(end, buf, off, len);
-        else listpack.append(end, buf, off, len);
-        end.count++;
-        return;
-      }
-    }
-    this.#link(this.#newNode(atHead, buf, off, len), ref, !atHead);
+    this.#bytes += this.slab.used - before;
   }
 
   /** Removes the first or the last element. The list must not be empty. */
@@ -204,6 +197,13 @@ export class Quicklist implements CopyableCollection {
   /** Unpacks a node for reading. At most one node is unpacked in this way at any time. */
   open(node: ListNode): void {
     if (!node.isPacked) return;
+    const before = this.slab.used;
+    this.#open(node);
+    this.#bytes += this.slab.used - before;
+  }
+
+  #open(node: ListNode): void {
+    if (!node.isPacked) return;
     this.#giveBack();
     this.#kept = this.#unpack(node);
     this.#borrowed = node.ref;
@@ -211,30 +211,30 @@ export class Quicklist implements CopyableCollection {
 
   /** Removes the element at `at` of a node that is open; returns what `listpack.remove` does, -1 too when the node is gone. */
   removeAt(node: ListNode, at: number): number {
+    const before = this.slab.used;
+    let following = -1;
     this.count--;
-    if (--node.count === 0) {
-      this.#unlink(node);
-      return -1;
+    if (--node.count === 0) this.#unlink(node);
+    else {
+      this.#change(node);
+      following = listpack.remove(node, at);
+      this.#trimIfSparse(node);
     }
-    this.#change(node);
-    const following = listpack.remove(node, at);
-    this.#trimIfSparse(node);
+    this.#bytes += this.slab.used - before;
     return following;
   }
 
   /** Replaces the element at `at` of a node that is open. */
   replaceAt(node: ListNode, at: number, buf: Uint8Array, off: number, len: number): void {
     const isLarge = len >= this.packedThreshold;
-    if (!node.isPlain && !isLarge) {
+    if (node.isPlain === isLarge) {
+      const before = this.slab.used;
       // The only element may be a very long one, which is not worth a copy.
-      if (node.count === 1 && node.isShared) this.#startOver(node);
-      this.#change(node);
-      listpack.replace(node, at, buf, off, len);
-      return;
-    }
-    if (node.isPlain && isLarge) {
-      this.#touch(node.ref);
-      node.replaceBytes(buf, off, len);
+      if (!isLarge && node.count === 1 && node.isShared) this.#startOver(node);
+      this.#change(node, isLarge);
+      if (isLarge) node.replaceBytes(buf, off, len);
+      else listpack.replace(node, at, buf, off, len);
+      this.#bytes += this.slab.used - before;
       return;
     }
     this.insertAt(node, at, true, buf, off, len);
@@ -245,6 +245,12 @@ export class Quicklist implements CopyableCollection {
 
   /** Inserts before or after the element at `at` of a node that is open. */
   insertAt(node: ListNode, at: number, after: boolean, buf: Uint8Array, off: number, len: number): void {
+    const before = this.slab.used;
+    this.#insertAt(node, at, after, buf, off, len);
+    this.#bytes += this.slab.used - before;
+  }
+
+  #insertAt(node: ListNode, at: number, after: boolean, buf: Uint8Array, off: number, len: number): void {
     const beside = after ? node.next : node.previous;
     const isEdge = node.isPlain || (after ? listpack.next(node, at) === -1 : at === FIRST);
     this.count++;
@@ -265,7 +271,7 @@ export class Quicklist implements CopyableCollection {
     if (isEdge && beside !== 0) {
       neighbour.bind(this.slab, beside);
       if (this.#allows(neighbour, len)) {
-        this.open(neighbour);
+        this.#open(neighbour);
         this.#change(neighbour);
         if (after) listpack.prepend(neighbour, buf, off, len);
         else listpack.append(neighbour, buf, off, len);
@@ -285,6 +291,7 @@ export class Quicklist implements CopyableCollection {
   /** Removes `elements` elements from that index on; there must be so many. */
   removeRange(index: number, elements: number): void {
     if (elements <= 0) return;
+    const before = this.slab.used;
     let ref = this.nodeAt(index);
     let from = this.skipped;
     while (elements > 0 && ref !== 0) {
@@ -294,7 +301,7 @@ export class Quicklist implements CopyableCollection {
       this.count -= removed;
       if (removed === node.count) this.#unlink(node);
       else {
-        this.open(node);
+        this.#open(node);
         this.#change(node);
         listpack.removeRange(node, from, removed);
         node.count -= removed;
@@ -304,22 +311,27 @@ export class Quicklist implements CopyableCollection {
       from = 0;
     }
     this.#giveBack();
+    this.#bytes += this.slab.used - before;
   }
 
   // ---- Nodes as a whole --------------------------------------------------------------------------------------------------------
 
   /** Appends a node that is a copy of this listpack, which must be sound and not empty. */
   appendListpack(buf: Uint8Array, off: number, len: number): void {
+    const before = this.slab.used;
     const node = fresh.createFrom(this.slab, buf, off, len);
     node.count = listpack.count(node);
     this.count += node.count;
     this.#link(node, this.tail, true);
+    this.#bytes += this.slab.used - before;
   }
 
   /** Appends an element as a plain node. */
   appendPlain(buf: Uint8Array, off: number, len: number): void {
+    const before = this.slab.used;
     this.count++;
     this.#link(this.#newPlain(buf, off, len), this.tail, true);
+    this.#bytes += this.slab.used - before;
   }
 
   #allows(node: ListNode, length: number): boolean {
@@ -454,10 +466,10 @@ export class Quicklist implements CopyableCollection {
     if (this.#borrowed === ref) this.#forgetKept();
   }
 
-  /** The same where the bytes that are there will be written to. */
-  #change(node: ListNode): void {
+  /** The same where the bytes that are there will be written to, unless all are replaced. */
+  #change(node: ListNode, asWhole = false): void {
     this.#touch(node.ref);
-    node.own();
+    if (!asWhole) node.own();
   }
 
   /** Makes the only element an empty one. */

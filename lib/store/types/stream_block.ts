@@ -111,7 +111,8 @@ export class BlockList {
   /** Frees up to `budget` blocks; true when nothing is left, not even the list. */
   release(budget: number): boolean {
     if (this.#isTwin) {
-      this.slab.letGo();
+      if (this.length > 0) this.slab.letGo();
+      this.length = 0;
       return true;
     }
     for (; this.length > 0; budget--) {
@@ -143,7 +144,7 @@ export class BlockList {
     twin.mayGoBack = this.mayGoBack;
     const { words } = this.slab;
     for (const ref of twin.#refs) words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + FLAGS] |= SHARED;
-    this.slab.keep();
+    if (twin.length > 0) this.slab.keep();
     return twin;
   }
 
