@@ -611,7 +611,7 @@ export class Aof implements PropagationListener {
     sink.discard();
     this.persistence.background = "none";
     this.persistence.snapshot?.abandon();
-    if (this.state === "wait") this.rewriteScheduled = true;
+    if (this.state === "wait") this.#beginAgain();
     this.#endRewrite();
   }
 
@@ -619,13 +619,24 @@ export class Aof implements PropagationListener {
     const { log, keyspace } = this.engine;
     this.lastRewriteOk = false;
     this.consecutiveFailures++;
-    if (this.state === "wait") this.rewriteScheduled = true;
+    if (this.state === "wait") this.#beginAgain();
     if (this.consecutiveFailures < FAILURES_AT_ONCE) return;
     this.#pause = Math.min(LONGEST_PAUSE, Math.max(1, this.#pause * 2));
     this.#nextAutomatic = keyspace.now + this.#pause * 60_000;
     log.warning(
       `Background AOF rewrite has repeatedly failed and triggered the limit, will retry in ${this.#pause} minutes`,
     );
+  }
+
+  /** The first rewrite has failed: without its base, what was written beside it is worth nothing, and the next one comes soon. */
+  #beginAgain(): void {
+    this.rewriteScheduled = true;
+    if (this.#file === null) return;
+    this.engine.log.notice(`Removing the temp incr aof file ${this.#temporaryIncrement} in the background`);
+    this.#closeFile();
+    this.#removeTemporaryIncrement();
+    this.#at = 0;
+    this.#unsynced = false;
   }
 
   #endRewrite(): void {

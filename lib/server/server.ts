@@ -147,6 +147,10 @@ export class Server implements ServerControl {
       else if (!aof.switchOn()) return "Unable to turn on AOF. Check server logs.";
       return null;
     });
+    config.onApply(["aof-disable-auto-gc"], () => {
+      engine.persistence.aof.deleteHistory();
+      return null;
+    });
     config.onApply(["stop-writes-on-bgsave-error", "save"], () => {
       engine.persistence.updateWriteError();
       return null;

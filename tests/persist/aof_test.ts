@@ -330,3 +330,42 @@ test("aof: timestamps stand before the commands of their second, and in front of
   await world.boot(...ON);
   assertEquals(await world.text("GET", "a"), "3");
 });
+
+test("aof: a first rewrite that fails leaves nothing behind, and the next one has everything", async () => {
+  const world = new World();
+  await world.boot();
+  await world.run("SET", "before", 1);
+  world.disk.fault = (operation, path) => operation === "rename" && path.includes("temp-rewriteaof") ? "EIO" : null;
+  await world.run("CONFIG", "SET", "rdb-key-save-delay", 1_000_000);
+  await world.run("CONFIG", "SET", "appendonly", "yes");
+  await world.run("SET", "beside", 2);
+  assertStringIncludes(world.file("/appendonlydir/temp-appendonly.aof.incr"), "beside");
+  await world.run("CONFIG", "SET", "rdb-key-save-delay", 100_000_000);
+  await world.advance(1500);
+  assertStringIncludes(world.log, "Removing the temp incr aof file temp-appendonly.aof.incr in the background");
+  assertEquals(await world.field("aof_rewrite_in_progress"), "1", "it is tried again");
+  assertEquals(world.file("/appendonlydir/temp-appendonly.aof.incr"), "");
+  await world.run("SET", "again", 3);
+  world.disk.fault = () => null;
+  await world.advance(400_000);
+  assertEquals(await world.field("aof_last_bgrewrite_status"), "ok");
+  await world.run("SET", "after", 4);
+  world.machine.crash();
+  await world.boot(...ON);
+  assertEquals(await world.run("EXISTS", "before", "beside", "again"), ":3\r\n");
+});
+
+test("aof: history is kept while aof-disable-auto-gc is on, and goes when it is switched off", async () => {
+  const world = new World();
+  await world.boot(...ON, "--aof-disable-auto-gc", "yes");
+  await world.run("SET", "key", 1);
+  await world.run("BGREWRITEAOF");
+  await world.advance(3000);
+  const manifest = () => world.file("/appendonlydir/appendonly.aof.manifest");
+  assertEquals(manifest().split("type h").length - 1, 2, manifest());
+  assert(world.disk.stat(INCREMENT) !== null);
+  await world.run("CONFIG", "SET", "aof-disable-auto-gc", "no");
+  await world.advance(100);
+  assertEquals(manifest().split("type h").length - 1, 0, manifest());
+  assertEquals(world.disk.stat(INCREMENT), null);
+});
