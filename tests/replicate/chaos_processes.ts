@@ -524,9 +524,11 @@ class Round {
     if (afterDeath) {
       cluster.available = false;
       await cluster.kill(old);
+      // Nothing of what it has sent is under way any more.
+      for (const name of cluster.replicas) cluster.network.cut(name);
     }
     await ledger.hold();
-    const able: { name: string; offset: number }[] = [];
+    const able: { name: string; offset: number; loses: boolean }[] = [];
     const candidates = cluster.names.filter((name) => name !== old);
     for (const name of candidates) {
       let fields = await cluster.info(name);
@@ -536,7 +538,8 @@ class Round {
         return fields.get("loading") === "0";
       }, PATIENCE_MS);
       if (fields.get("master_replid") === history) {
-        able.push({ name, offset: Number(fields.get("master_repl_offset")) });
+        const loses = fields.get("master_sync_in_progress") === "1";
+        able.push({ name, offset: Number(fields.get("master_repl_offset")), loses });
       }
     }
     able.sort((one, other) => other.offset - one.offset);
@@ -564,7 +567,14 @@ class Round {
     for (const other of candidates) {
       if (other === name) continue;
       ledger.disturb(other);
-      await cluster.follow(other, name);
+      // Who was receiving a snapshot has given up its own history. (Who followed the new master before has long come back.)
+      const certain = afterDeath && able.length === candidates.length && !able.some(({ loses }) => loses);
+      if (!certain || cluster.upstream.get(other) === name) {
+        await cluster.follow(other, name);
+      } else {
+        cluster.network.heal(other);
+        await this.#continues([other], name, () => cluster.follow(other, name));
+      }
     }
     if (afterDeath) {
       cluster.upstream.set(old, name);

@@ -22,7 +22,7 @@ export const PATIENCE_MS = 120_000;
 const READY_MS = 90_000;
 const HOST = "127.0.0.1";
 /** So many ports are used in turn where the first one is given. */
-const PORTS = 200;
+const PORTS = 100;
 
 /** What no server may log. (redis-server calls a broken connection an internal error, too.) */
 const BAD = /^.*(CRITICAL|panicked|BUG REPORT).*$/im;
