@@ -38,7 +38,9 @@ function publishTo(c: Client, shard: boolean): void {
 function listChannels(c: Client, channels: ReadonlyMap<string, unknown>): void {
   if (c.args.argc > 3) return subcommandSyntax(c);
   const pattern = c.args.argc > 2 ? c.args.bytes(2) : null;
-  const names = [...channels.keys()].filter((name) => pattern === null || matches(pattern, fromLatin1(name)));
+  const names = [...channels.keys()].filter((name) =>
+    pattern === null || matches(pattern, fromLatin1(name), 0, name.length)
+  );
   c.reply.array(names.length);
   for (const name of names) c.reply.text(name);
 }

@@ -89,8 +89,9 @@ export class Engine implements KeyspaceObserver {
   holdReplies = false;
   /** The client is being served in the middle of another one's batch: its replies leave when that ends. */
   inBetween = false;
-  /** Links that were given something during the present batch. */
+  /** Links that were given something and have not sent it yet. */
   gathering: Link[] = [];
+  #sendingSoon = false;
   /** Clients whose command waits for the end of a pause. */
   postponed: Client[] = [];
   /** End of the pause that a client asked for. */
@@ -203,7 +204,7 @@ export class Engine implements KeyspaceObserver {
   /** What was held back is on disk now. */
   releaseReplies(): void {
     this.holdReplies = false;
-    this.endServing();
+    this.#sendGathered();
   }
 
   /** What was held back cannot be made durable: it must not be acknowledged, so its clients are cut off. */
@@ -214,12 +215,22 @@ export class Engine implements KeyspaceObserver {
     for (const link of links) link.close();
   }
 
-  /** Nobody is being served any more: what was sent to others meanwhile leaves. */
+  /**
+   * Nobody is being served any more: what was sent to others meanwhile leaves, but not before all clients that are ready now have been
+   * served. So a subscriber gets the messages of all of them with one write.
+   */
   endServing(): void {
     this.serving = null;
-    if (this.holdReplies) return;
+    if (this.gathering.length === 0 || this.holdReplies || this.#sendingSoon) return;
+    this.#sendingSoon = true;
+    this.platform.clock.soon(() => {
+      this.#sendingSoon = false;
+      if (!this.holdReplies) this.#sendGathered();
+    });
+  }
+
+  #sendGathered(): void {
     const links = this.gathering;
-    if (links.length === 0) return;
     this.gathering = [];
     for (const link of links) link.sendGathered();
   }

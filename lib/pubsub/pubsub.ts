@@ -3,17 +3,18 @@
  *
  * Channels are few compared with keys, so they live in Maps from the name (latin1: one character a byte) to the set of clients, in the
  * order in which they subscribed. A message is encoded once for each protocol that some subscriber speaks, however many there
- * are; the links gather it and write once per batch.
+ * are; the links gather it and write once for all batches of one turn of the loop.
  *
  * Keyspace events (notify.c of Redis 7.0) are messages like any other.
  */
 
-import type { Args } from "../bytes/args.ts";
-import { fromLatin1, latin1 } from "../bytes/ascii.ts";
+import { Args } from "../bytes/args.ts";
+import { fromLatin1 } from "../bytes/ascii.ts";
 import { globMatch } from "../bytes/glob.ts";
 import type { Client } from "../engine/client.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Database } from "../store/database.ts";
+import type { Reply } from "../resp/reply.ts";
 import { EventClass, type KeyEvent } from "../store/events.ts";
 
 /** The three kinds of subscription: their commands, the name of their messages, and which field of a client has them. */
@@ -40,7 +41,11 @@ export class PubSub {
   readonly shardChannels = new Map<string, Set<Client>>();
   readonly patterns = new Map<string, Pattern>();
 
-  constructor(readonly engine: Engine) {}
+  readonly #message: Message;
+
+  constructor(readonly engine: Engine) {
+    this.#message = new Message(engine.reply);
+  }
 
   // ---- Subscribing -------------------------------------------------------------------------------------------------------------
 
@@ -115,31 +120,27 @@ export class PubSub {
   /** Sends argument `message` to those who listen to argument `channel`; returns how many that are. */
   publish(a: Args, channel: number, message: number, shard: boolean): number {
     if (shard ? this.shardChannels.size === 0 : this.channels.size + this.patterns.size === 0) return 0;
-    return this.#publish(
-      a.buf.subarray(a.off[channel], a.off[channel] + a.len[channel]),
-      a.buf.subarray(a.off[message], a.off[message] + a.len[message]),
-      shard,
-    );
+    const encoded = this.#message;
+    encoded.channel.point(a.buf, a.off[channel], a.len[channel]);
+    encoded.text.point(a.buf, a.off[message], a.len[message]);
+    return this.#publish(shard);
   }
 
-  #publish(channel: Uint8Array, message: Uint8Array, shard: boolean): number {
+  /** Publishes `#message`. */
+  #publish(shard: boolean): number {
+    const message = this.#message;
+    const { channel } = message;
     let receivers = 0;
-    const clients = (shard ? this.shardChannels : this.channels).get(latin1(channel, 0, channel.length));
+    const clients = (shard ? this.shardChannels : this.channels).get(channel.text(0));
     if (clients !== undefined) {
-      const encoded = new Message(shard ? SHARD_MESSAGE : MESSAGE, [channel, message]);
-      for (const client of clients) {
-        client.deliver(encoded.for(client));
-        receivers++;
-      }
+      message.begin(shard ? SHARD_MESSAGE : MESSAGE, null);
+      receivers += message.deliver(clients);
     }
-    if (shard) return receivers;
+    if (shard || this.patterns.size === 0) return receivers;
     for (const { bytes, clients } of this.patterns.values()) {
-      if (!matches(bytes, channel)) continue;
-      const encoded = new Message(PATTERN_MESSAGE, [bytes, channel, message]);
-      for (const client of clients) {
-        client.deliver(encoded.for(client));
-        receivers++;
-      }
+      if (!matches(bytes, channel.buf, channel.off[0], channel.len[0])) continue;
+      message.begin(PATTERN_MESSAGE, bytes);
+      receivers += message.deliver(clients);
     }
     return receivers;
   }
@@ -149,47 +150,68 @@ export class PubSub {
     const wanted = this.engine.config.values.notifyKeyspaceEvents;
     if ((wanted & event.cls) === 0 || (this.channels.size === 0 && this.patterns.size === 0)) return;
     const name = key.bytes(i);
-    if (wanted & EventClass.KEYSPACE) this.#publish(join(`__keyspace@${db.index}__:`, name), event.bytes, false);
-    if (wanted & EventClass.KEYEVENT) this.#publish(join(`__keyevent@${db.index}__:`, event.bytes), name, false);
+    if (wanted & EventClass.KEYSPACE) this.#tell(join(`__keyspace@${db.index}__:`, name), event.bytes);
+    if (wanted & EventClass.KEYEVENT) this.#tell(join(`__keyevent@${db.index}__:`, event.bytes), name);
+  }
+
+  #tell(channel: Uint8Array, text: Uint8Array): void {
+    this.#message.channel.point(channel, 0, channel.length);
+    this.#message.text.point(text, 0, text.length);
+    this.#publish(false);
   }
 }
 
-/** One message, encoded for each protocol when first asked for. */
+/**
+ * The message being published, encoded for each protocol when first asked for. That happens in the free part of the reply buffer,
+ * which costs one allocation: the copy that the links keep.
+ */
 class Message {
+  /** A single argument each. */
+  readonly channel = new Args(1);
+  readonly text = new Args(1);
+  #kind = MESSAGE;
+  #pattern: Uint8Array | null = null;
   #resp2: Uint8Array | null = null;
   #resp3: Uint8Array | null = null;
 
-  constructor(readonly kind: Uint8Array, readonly parts: readonly Uint8Array[]) {}
+  constructor(readonly reply: Reply) {}
 
-  for(client: Client): Uint8Array {
-    if (client.resp === 3) return this.#resp3 ??= this.#encode(">");
-    return this.#resp2 ??= this.#encode("*");
+  /** Channel and text are in place; `pattern` is that of pattern messages. */
+  begin(kind: Uint8Array, pattern: Uint8Array | null): void {
+    this.#kind = kind;
+    this.#pattern = pattern;
+    this.#resp2 = null;
+    this.#resp3 = null;
   }
 
-  #encode(type: string): Uint8Array {
-    const headers = this.parts.map((part) => fromLatin1(`$${part.length}\r\n`));
-    const first = fromLatin1(`${type}${this.parts.length + 1}\r\n`);
-    let size = first.length + this.kind.length;
-    for (let i = 0; i < headers.length; i++) size += headers[i].length + this.parts[i].length + 2;
-    const bytes = new Uint8Array(size);
-    bytes.set(first);
-    bytes.set(this.kind, first.length);
-    let at = first.length + this.kind.length;
-    for (let i = 0; i < headers.length; i++) {
-      bytes.set(headers[i], at);
-      at += headers[i].length;
-      bytes.set(this.parts[i], at);
-      at += this.parts[i].length;
-      bytes[at++] = 13;
-      bytes[at++] = 10;
+  /** Returns how many clients there are. */
+  deliver(clients: ReadonlySet<Client>): number {
+    const { size } = clients;
+    for (const client of clients) {
+      client.deliver(client.resp === 3 ? this.#resp3 ??= this.#encode(true) : this.#resp2 ??= this.#encode(false));
     }
-    return bytes;
+    return size;
+  }
+
+  #encode(resp3: boolean): Uint8Array {
+    const { reply, channel, text } = this;
+    const pattern = this.#pattern;
+    const mark = reply.at;
+    const before = reply.resp3;
+    reply.resp3 = resp3;
+    reply.push(pattern === null ? 3 : 4);
+    reply.resp3 = before;
+    reply.raw(this.#kind);
+    if (pattern !== null) reply.bulk(pattern, 0, pattern.length);
+    reply.bulk(channel.buf, channel.off[0], channel.len[0]);
+    reply.bulk(text.buf, text.off[0], text.len[0]);
+    return reply.take(mark);
   }
 }
 
 /** Like Redis's, a lone asterisk does not match the empty name. */
-export function matches(pattern: Uint8Array, text: Uint8Array): boolean {
-  return globMatch(pattern, 0, pattern.length, text, 0, text.length, false);
+export function matches(pattern: Uint8Array, buf: Uint8Array, off: number, len: number): boolean {
+  return globMatch(pattern, 0, pattern.length, buf, off, len, false);
 }
 
 function join(prefix: string, rest: Uint8Array): Uint8Array {

@@ -19,6 +19,7 @@ import { Deny } from "../engine/command.ts";
 import { Client, type Link } from "../engine/client.ts";
 import { clientInfo } from "../engine/client_info.ts";
 import { endRun, execute } from "../engine/execute.ts";
+import { copyBytes } from "../bytes/span.ts";
 import type { OutputBufferLimit } from "../config/config.ts";
 import type { Connection, ConnectionHandler } from "../platform/platform.ts";
 import { errorReply } from "../resp/errors.ts";
@@ -69,6 +70,39 @@ export class ParserPool {
   give(parser: Parser): void {
     parser.reset();
     if (this.#parsers.length < 64) this.#parsers.push(parser);
+  }
+}
+
+/** Joins what was gathered. Subscribers of one channel get the very same messages, which are joined once for all of them. */
+export class Joiner {
+  #parts: readonly Uint8Array[] = NOTHING;
+  #joined = NO_BYTES;
+
+  join(parts: readonly Uint8Array[]): Uint8Array {
+    if (this.#isSame(parts)) return this.#joined;
+    let size = 0;
+    for (const part of parts) size += part.length;
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    for (const part of parts) {
+      copyBytes(part, 0, part.length, bytes, at);
+      at += part.length;
+    }
+    this.#parts = parts;
+    this.#joined = bytes;
+    return bytes;
+  }
+
+  #isSame(parts: readonly Uint8Array[]): boolean {
+    if (parts.length !== this.#parts.length) return false;
+    for (let i = 0; i < parts.length; i++) if (parts[i] !== this.#parts[i]) return false;
+    return true;
+  }
+
+  /** Lets go of what was joined last. */
+  forget(): void {
+    this.#parts = NOTHING;
+    this.#joined = NO_BYTES;
   }
 }
 
@@ -410,7 +444,7 @@ export class ClientConnection implements ConnectionHandler, Link {
     const parts = this.#gathered;
     if (parts.length === 0) return;
     this.#gathered = NOTHING;
-    this.#sendNow(parts.length === 1 ? parts[0] : joined(parts));
+    this.#sendNow(parts.length === 1 ? parts[0] : this.server.joiner.join(parts));
     if (this.#closeWhenSent && this.outputBytes === 0) this.connection.close();
   }
 
@@ -533,7 +567,8 @@ export class ClientConnection implements ConnectionHandler, Link {
   closeAfterReply(): void {
     this.client.closing = true;
     this.#closeWhenSent = true;
-    if (this.server.engine.serving !== this.client && this.outputBytes === 0) this.connection.close();
+    if (this.server.engine.serving === this.client || this.outputBytes > 0 || this.#gathered.length > 0) return;
+    this.connection.close();
   }
 
   close(): void {
@@ -560,16 +595,4 @@ export class ClientConnection implements ConnectionHandler, Link {
     this.#queue = [];
     this.server.forget(this.client);
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  let size = 0;
-  for (const part of parts) size += part.length;
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

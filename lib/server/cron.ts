@@ -58,6 +58,7 @@ export class Cron {
     this.server.ending.tick();
     engine.replication.cron();
     engine.propagation.endOfBatch();
+    this.server.joiner.forget();
     this.#someClients();
     if (this.#ticks % Math.max(1, Math.round(1000 / this.#period)) === 0) this.#everySecond(config.values.timeout);
   }

@@ -22,7 +22,7 @@ import type { Connection, ConnectionHandler, Platform } from "../platform/platfo
 import { PubSub } from "../pubsub/pubsub.ts";
 import { Replication } from "../replicate/replication.ts";
 import { Attention } from "../store/keyspace.ts";
-import { ClientConnection, ParserPool } from "./connection.ts";
+import { ClientConnection, Joiner, ParserPool } from "./connection.ts";
 import { ClientEviction } from "./client_eviction.ts";
 import { Cron } from "./cron.ts";
 import { Listening } from "./listening.ts";
@@ -38,6 +38,7 @@ const REFUSED: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {
 export class Server implements ServerControl {
   readonly engine: Engine;
   readonly parsers = new ParserPool();
+  readonly joiner = new Joiner();
   readonly cron: Cron;
   readonly eviction: ClientEviction;
   readonly log: Log;
