@@ -109,10 +109,10 @@ export class RdbFormat implements SnapshotFormat {
 
   /** What stands before a value. */
   #head(out: RdbWriter, db: Database, dict: Dict, ref: number): void {
-    const deadline = db.expireAtExact(ref);
-    if (deadline !== -1n) {
+    const deadline = db.expireAt(ref);
+    if (deadline !== -1) {
       out.byte(Opcode.EXPIRETIME_MS);
-      out.int64(deadline);
+      out.int64(Number.isSafeInteger(deadline) ? deadline : db.expireAtExact(ref));
     }
     if (this.#savesClock) {
       out.byte(Opcode.IDLE);

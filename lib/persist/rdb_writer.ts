@@ -13,6 +13,7 @@
 import { parseInt64 } from "../bytes/ascii.ts";
 import { writeF64LE, writeU32BE, writeU32LE } from "../bytes/binary.ts";
 import { compress } from "../bytes/lzf.ts";
+import { copyBytes } from "../bytes/span.ts";
 
 /** First bytes of lengths, and of the special strings. */
 export const LENGTH_32 = 0x80;
@@ -83,7 +84,7 @@ export class RdbWriter {
       return;
     }
     this.ensure(len);
-    this.buf.set(from.subarray(off, off + len), this.at);
+    copyBytes(from, off, len, this.buf, this.at);
     this.at += len;
   }
 
@@ -178,9 +179,13 @@ export class RdbWriter {
   /** 64 bits, little-endian (times in milliseconds). `value` is whole, of at most 2^53 either way, or a bigint. */
   int64(value: number | bigint): void {
     this.ensure(8);
-    const exact = BigInt(value);
-    writeU32LE(this.buf, this.at, Number(BigInt.asIntN(32, exact)));
-    writeU32LE(this.buf, this.at + 4, Number(BigInt.asIntN(32, exact >> 32n)));
+    const isNumber = typeof value === "number";
+    writeU32LE(this.buf, this.at, isNumber ? value | 0 : Number(BigInt.asIntN(32, value)));
+    writeU32LE(
+      this.buf,
+      this.at + 4,
+      isNumber ? Math.floor(value / 0x100000000) : Number(BigInt.asIntN(32, value >> 32n)),
+    );
     this.at += 8;
   }
 }
