@@ -5,8 +5,8 @@ import { errorOf, quote, type Reply, show } from "../kit/reply.ts";
 import { info } from "./waiting.ts";
 
 const DATABASES = 16;
-/** Only the sign of a score that is zero differs: a listpack does not keep it, and a snapshot may choose that encoding. */
-const SIGN = "sign";
+/** The values differ, but servers with the same data may differ in this way. */
+const IMMATERIAL = "immaterial";
 const contents: Readonly<Record<string, (key: string) => Command>> = {
   string: (key) => ["GET", key],
   list: (key) => ["LRANGE", key, 0, -1],
@@ -21,7 +21,7 @@ export async function firstDifference(a: Client, b: Client): Promise<string | nu
   const both = (...command: Command) => Promise.all([a.call(...command), b.call(...command)]);
   const digests = await both("DEBUG", "DIGEST");
   const [usedA, usedB] = [await info(a, "keyspace"), await info(b, "keyspace")];
-  let signs = false;
+  let immaterial = false;
   try {
     for (let db = 0; db < DATABASES; db++) {
       if (!usedA.has(`db${db}`) && !usedB.has(`db${db}`)) continue;
@@ -29,14 +29,14 @@ export async function firstDifference(a: Client, b: Client): Promise<string | nu
       const [keysA, keysB] = [await keys(a), await keys(b)];
       for (const key of new Set([...keysA, ...keysB])) {
         const found = await keyDifference(a, b, key);
-        if (found === SIGN) signs = true;
+        if (found === IMMATERIAL) immaterial = true;
         else if (found !== null) return `db${db} ${quote(key)}: ${found}`;
       }
     }
   } finally {
     await both("SELECT", 0);
   }
-  const same = signs || show(digests[0]) === show(digests[1]);
+  const same = immaterial || show(digests[0]) === show(digests[1]);
   return same ? null : `DEBUG DIGEST: ${digests.map((digest) => show(digest))}`;
 }
 
@@ -48,12 +48,12 @@ async function keyDifference(a: Client, b: Client, key: string): Promise<string 
     const type = (replies: Reply[]) => text(replies[0]).slice(1);
     const content = async (client: Client, replies: Reply[]) => {
       const read = contents[type(replies)];
-      return read === undefined ? "" : text(await client.call(...read(key)));
+      return read === undefined ? null : await client.call(...read(key));
     };
     const [first, second] = [await content(a, x), await content(b, y)];
-    const sameTimes = text(x.slice(0, 2)) === text(y.slice(0, 2));
-    if (type(x) === "zset" && sameTimes && unsigned(first) === unsigned(second)) return SIGN;
-    return `${text(x)} ${first}\n and ${text(y)} ${second}`;
+    const sameAbout = text(x.slice(0, 2)) === text(y.slice(0, 2));
+    if (sameAbout && type(x) === "zset" && differInSigns(first, second)) return IMMATERIAL;
+    return `${text(x)} ${text(first)}\n and ${text(y)} ${text(second)}`;
   }
   // What DEBUG DIGEST does not look at: a stream's numbers and its groups.
   if (text(x[0]) !== "+stream") return null;
@@ -61,8 +61,10 @@ async function keyDifference(a: Client, b: Client, key: string): Promise<string 
   return first === second ? null : `${first}\n and ${second}`;
 }
 
-function unsigned(scores: string): string {
-  return scores.replaceAll('"-0"', '"0"');
+/** Whether only signs of scores that are zero differ: a listpack does not keep them, and a snapshot may choose that encoding. */
+function differInSigns(a: Reply, b: Reply): boolean {
+  const unsigned = (scores: Reply) => show(scores, Infinity).replaceAll('"-0"', '"0"');
+  return unsigned(a) === unsigned(b);
 }
 
 /** A stream's state but for its entries, and for times and counts of deliveries: Redis does not replicate all of those. */
