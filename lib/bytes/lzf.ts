@@ -115,9 +115,32 @@ export function compress(
   return out - dstOff;
 }
 
+/** Buffers up to this size are kept with their views from one call to the next. */
+const MOST_KEPT = 1 << 20;
+
+/** Remembers the view of the last buffer: making one costs as much as decompressing a hundred bytes. */
+class LastView {
+  #buf: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.#buf.buffer);
+
+  of(buf: Uint8Array): DataView {
+    if (buf === this.#buf) return this.#view;
+    const view = new DataView(buf.buffer, buf.byteOffset, buf.length);
+    if (buf.length <= MOST_KEPT) {
+      this.#buf = buf;
+      this.#view = view;
+    }
+    return view;
+  }
+}
+
+const sourceView = new LastView();
+const targetView = new LastView();
+
 /**
  * Decompresses `src[off, off + len)` into `dst[dstOff, dstOff + dstLen)` and returns how many bytes that made, which the caller
- * compares with the length it expects. -1 when the input is cut short, refers to before its start, or makes more than `dstLen`.
+ * compares with the length it expects. -1 when the input is cut short, refers to before its start, or makes more than `dstLen`; `dst`
+ * may have been written to then. Four bytes are copied at a time as long as what is copied too much stays inside, to be overwritten.
  */
 export function decompress(
   src: Uint8Array,
@@ -127,6 +150,8 @@ export function decompress(
   dstOff: number,
   dstLen: number,
 ): number {
+  const from = sourceView.of(src);
+  const to = targetView.of(dst);
   const end = off + len;
   const outEnd = dstOff + dstLen;
   let at = off;
@@ -134,9 +159,14 @@ export function decompress(
   while (at < end) {
     const control = src[at++];
     if (control < 32) {
+      const next = at + control + 1;
       const stop = out + control + 1;
-      if (stop > outEnd || at + control + 1 > end) return -1;
-      while (out < stop) dst[out++] = src[at++];
+      if (stop > outEnd || next > end) return -1;
+      if (stop + 3 <= outEnd && next + 3 <= end) {
+        for (; out < stop; out += 4, at += 4) to.setInt32(out, from.getInt32(at));
+        out = stop;
+        at = next;
+      } else while (out < stop) dst[out++] = src[at++];
     } else {
       let length = control >>> 5;
       if (length === 7) {
@@ -147,8 +177,11 @@ export function decompress(
       let ref = out - ((control & 0x1f) << 8) - src[at++] - 1;
       const stop = out + length + 2;
       if (stop > outEnd || ref < dstOff) return -1;
-      // One at a time: a copy may overlap what it is writing, which is how runs are coded.
-      while (out < stop) dst[out++] = dst[ref++];
+      // A copy may overlap what it is writing, which is how runs are coded.
+      if (out - ref >= 4 && stop + 3 <= outEnd) {
+        for (; out < stop; out += 4, ref += 4) to.setInt32(out, to.getInt32(ref));
+        out = stop;
+      } else while (out < stop) dst[out++] = dst[ref++];
     }
   }
   return out - dstOff;

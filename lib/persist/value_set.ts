@@ -2,15 +2,23 @@
 
 import type { Database } from "../store/database.ts";
 import { Kind, Type } from "../store/record.ts";
-import { BorrowedBlob } from "../store/types/blob.ts";
+import { BorrowedBlob, HeapBlob, RoomyBlob } from "../store/types/blob.ts";
+import { Int64 } from "../store/types/int64.ts";
 import * as intset from "../store/types/intset.ts";
-import { isIntset, SetView } from "../store/types/set.ts";
+import * as listpack from "../store/types/listpack.ts";
+import { ListpackCursor } from "../store/types/listpack.ts";
+import { isIntset, LONGEST_PACKED, MOST_PACKED, SetView } from "../store/types/set.ts";
+import { isAnyTwice } from "./pairs.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
 import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
 
 const set = new SetView();
 const borrowed = new BorrowedBlob();
+/** The blob of a small set that is being read, what was read of it, and whether that is an integer. */
+const few = new RoomyBlob(4096);
+const member = new ListpackCursor();
+const integer = new Int64();
 
 export const setCodec: ValueCodec = {
   type: Type.SET,
@@ -40,18 +48,17 @@ export const setCodec: ValueCodec = {
       const { bytes, bytesOff, bytesLen } = input;
       if (!intset.validate(bytes, bytesOff, bytesLen, true)) input.fail("Intset integrity check failed");
       set.createFrom(context.keyspace, borrowed.lend(bytes, bytesOff, bytesLen));
-      if (set.count > set.limits.setMaxIntsetEntries) set.convert(set.count);
+      const { count } = set;
+      if (count > set.limits.setMaxIntsetEntries) {
+        set.createFrom(context.keyspace, HeapBlob.from(bytes, bytesOff, bytesLen)).convert(count);
+      }
     } else {
       const count = input.length();
       if (count === 0) return false;
-      set.create(context.keyspace);
-      if (count > set.limits.setMaxIntsetEntries) set.convert(count);
-      set.table?.expect(Math.min(count, input.most(1)));
+      if (count <= MOST_PACKED) set.createFrom(context.keyspace, few);
+      else set.create(context.keyspace);
       try {
-        for (let i = 0; i < count; i++) {
-          input.string();
-          if (!set.add(input.bytes, input.bytesOff, input.bytesLen)) input.fail("Duplicate set members detected");
-        }
+        readMembers(input, count);
       } catch (error) {
         set.drop();
         throw error;
@@ -62,6 +69,51 @@ export const setCodec: ValueCodec = {
     return true;
   },
 };
+
+function readMembers(input: RdbReader, count: number): void {
+  let read = 0;
+  if (count <= MOST_PACKED) read = readFew(input, count);
+  else if (count > set.limits.setMaxIntsetEntries) set.convert(count);
+  set.table?.expect(Math.min(count, input.most(1)));
+  for (; read < count; read++) {
+    input.string();
+    addMember(input);
+  }
+}
+
+/** Reads members that can be a listpack, without looking for each among the others: up to `count`, or a long one. Returns how many. */
+function readFew(input: RdbReader, count: number): number {
+  listpack.create(few);
+  let read = 0;
+  let areIntegers = count <= set.limits.setMaxIntsetEntries;
+  let isLong = false;
+  while (read < count && !isLong) {
+    input.string();
+    read++;
+    const { bytes, bytesOff, bytesLen } = input;
+    if (areIntegers) areIntegers = integer.parse(bytes, bytesOff, bytesLen);
+    isLong = bytesLen > LONGEST_PACKED;
+    if (!isLong) listpack.append(few, bytes, bytesOff, bytesLen);
+  }
+  if (isAnyTwice(few, 0)) failRepeated(input);
+  if (areIntegers) {
+    const integers = HeapBlob.from(few.buf, 0, few.len);
+    intset.create(few);
+    for (let at = listpack.first(integers); at >= 0;) {
+      at = listpack.readText(integers, at, member);
+      set.add(member.buf, member.off, member.len);
+    }
+  } else if (isLong) addMember(input);
+  return read;
+}
+
+function addMember(input: RdbReader): void {
+  if (!set.add(input.bytes, input.bytesOff, input.bytesLen)) failRepeated(input);
+}
+
+function failRepeated(input: RdbReader): never {
+  return input.fail("Duplicate set members detected");
+}
 
 function isIntegers(db: Database, ref: number): boolean {
   return db.kind(ref) !== Kind.OBJECT && isIntset(db.valueBuffer(ref), db.valueOffset(ref));

@@ -215,10 +215,11 @@ export class Dict {
 
   /**
    * Splits or merges up to `budget` buckets of a table that was frozen and is of the wrong size now; true when there is nothing
-   * (more) to do. Inserts and removes catch up as well, but a table that is left alone would stay slow to walk.
+   * (more) to do. Inserts and removes catch up as well, but a table that is left alone would stay slow to walk. One that is
+   * being filled (`expect`) has the size that it will need.
    */
   settle(budget: number): boolean {
-    if (this.frozen) return true;
+    if (this.frozen || this.#filter !== null) return true;
     for (; budget > 0 && this.count > this.#buckets; budget--) this.#split();
     for (; budget > 0 && this.#isSparse(); budget--) this.#merge();
     return this.count <= this.#buckets && !this.#isSparse();

@@ -296,6 +296,68 @@ test("a file in which a string lies across the ends of the reader's buffers", as
   values.forEach((value, i) => assertEquals(server.run("GET", `k${i}`), `$${value.length}\r\n${value}\r\n`));
 });
 
+test("what comes twice among thousands is found", async () => {
+  const count = 6000;
+  const names = Array.from({ length: count }, (_, i) => `name${i}`);
+  names[count - 1] = names[17];
+  const score = new Uint8Array(8);
+  const header = () => new RdbBytes(10).select(0).raw(0xfb).count(count).count(0);
+  const elements = (type: number, value: string | Uint8Array | null) => {
+    const rdb = header().key(type, "k").count(count);
+    for (const name of names) {
+      rdb.string(name);
+      if (typeof value === "string") rdb.string(value);
+      else if (value !== null) rdb.raw(value);
+    }
+    return rdb;
+  };
+  const keys = header();
+  for (const name of names) keys.key(0, name).string("value");
+  const files: [string, RdbBytes, RegExp][] = [
+    ["key", keys, /RDB has duplicated key 'name17'/],
+    ["field", elements(4, "value"), /Duplicate hash fields/],
+    ["member of a set", elements(2, null), /Duplicate set members/],
+    ["member of a sorted set", elements(5, score), /Duplicate zset fields/],
+  ];
+  for (const [name, file, reason] of files) {
+    const message = await loadFailure(new InProcess(), file.finish());
+    assert(message !== null && reason.test(message) && /offset \d+/.test(message), `${name}: ${message}`);
+  }
+  names[count - 1] = "another";
+  const server = new InProcess();
+  await load(server, elements(2, null).finish());
+  assertEquals(server.run("SCARD", "k"), `:${count}\r\n`);
+  assertEquals(server.run("SADD", "k", names[17], "new"), ":1\r\n");
+});
+
+test("small sets: integers, texts, both, long ones, and limits that are lower than the file's", async () => {
+  const sets = [["3", "1", "2"], ["a", "b"], ["2", "a", "1"], ["a", "x".repeat(65), "b"], ["7"]];
+  for (const limit of ["512", "2", "0"]) {
+    const server = new InProcess();
+    server.run("CONFIG", "SET", "set-max-intset-entries", limit);
+    const rdb = new RdbBytes(10);
+    sets.forEach((members, i) => {
+      rdb.key(2, `k${i}`).count(members.length);
+      for (const member of members) rdb.string(member);
+    });
+    rdb.key(11, "intset").string(intset([1, 2, 3], 2));
+    await load(server, rdb.finish());
+    sets.forEach((members, i) => {
+      assertEquals(server.run("SCARD", `k${i}`), `:${members.length}\r\n`);
+      for (const member of members) assertEquals(server.run("SREM", `k${i}`, member), ":1\r\n");
+      assertEquals(server.run("EXISTS", `k${i}`), ":0\r\n");
+    });
+    assertEquals(server.run("SCARD", "intset"), ":3\r\n");
+    assertEquals(server.run("SMISMEMBER", "intset", "1", "3", "4"), "*3\r\n:1\r\n:1\r\n:0\r\n");
+  }
+  for (const members of [["a", "b", "a"], ["1", "2", "1"], ["1", "a", "1"], ["a", "x".repeat(65), "a"]]) {
+    const rdb = new RdbBytes(10).key(2, "k").count(members.length);
+    for (const member of members) rdb.string(member);
+    const message = await loadFailure(new InProcess(), rdb.finish());
+    assert(message !== null && /Duplicate set members/.test(message), `${members}: ${message}`);
+  }
+});
+
 test("payloads of all versions are restored", () => {
   const server = new InProcess();
   const payloads: [Uint8Array, string[], string][] = [

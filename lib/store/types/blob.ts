@@ -72,6 +72,9 @@ export class HeapBlob implements Blob {
       moved.set(old.subarray(0, at));
       moved.set(old.subarray(tail, this.len), at + insert);
       this.buf = moved;
+    } else if (tail === this.len - 1) {
+      // Only the end mark of a listpack moves.
+      old[at + insert] = old[tail];
     } else if (remove !== insert && tail !== this.len) {
       old.copyWithin(at + insert, tail, this.len);
     }
@@ -81,5 +84,22 @@ export class HeapBlob implements Blob {
   /** Gives up unused capacity: for blobs that will not change soon. */
   trim(): void {
     if (this.buf.length > this.len) this.buf = this.buf.slice(0, this.len);
+  }
+}
+
+/** A blob that keeps its room while it is nearly empty, for it will be filled. */
+export class RoomyBlob extends HeapBlob {
+  override splice(at: number, remove: number, insert: number): void {
+    const old = this.buf;
+    const from = at + remove;
+    const tail = this.len - from;
+    const length = this.len - remove + insert;
+    if (length > old.length) {
+      this.buf = new Uint8Array(length + (length >>> 1));
+      this.buf.set(old.subarray(0, at));
+      this.buf.set(old.subarray(from, from + tail), at + insert);
+    } else if (tail === 1) old[at + insert] = old[from];
+    else if (remove !== insert) old.copyWithin(at + insert, from, from + tail);
+    this.len = length;
   }
 }

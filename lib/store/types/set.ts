@@ -30,8 +30,8 @@ const MEMBER_AT = 12;
 /** Longest intset, as in Redis: 2^30 values. */
 const MOST_INTEGERS = 1 << 30;
 /** A listpack has at most so many members, of at most so many bytes: looking through it must cost no more than a table does. */
-const MOST_PACKED = 32;
-const LONGEST_PACKED = 64;
+export const MOST_PACKED = 32;
+export const LONGEST_PACKED = 64;
 
 /** A set as a table of members. */
 export class SetTable extends Table {
