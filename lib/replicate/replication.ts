@@ -165,13 +165,13 @@ export class Replication implements PropagationListener {
     this.endOfBatch();
   }
 
-  /** REPLICAOF host port. */
-  follow(host: string, port: number): void {
+  /** REPLICAOF host port. `atStart`: the server has just started, and has no history but that of the file it has loaded. */
+  follow(host: string, port: number, atStart = false): void {
     const { engine } = this;
     if (this.master === null) {
       engine.propagation.unlisten(this);
       // The new master may continue our history; it begins with a SELECT in any case.
-      if (!this.stream.active) this.stream.begin(this.stream.offset);
+      if (!this.stream.active && !atStart) this.stream.begin(this.stream.offset);
       if (this.#selected >= 0) this.database = this.#selected;
       this.downSince = 0;
     } else this.#leaveMaster();

@@ -179,7 +179,7 @@ export class Server implements ServerControl {
   async load(): Promise<void> {
     await this.engine.persistence.load();
     const { replicaof } = this.config.values;
-    if (replicaof !== null) this.engine.replication.follow(replicaof.host, replicaof.port);
+    if (replicaof !== null) this.engine.replication.follow(replicaof.host, replicaof.port, true);
   }
 
   prepareListening(pairs: readonly string[]): Promise<void> | null {

@@ -85,6 +85,8 @@ test("a full resynchronisation by disk and without, loaded in all three ways", a
     await sameDigest(source, client);
     assertEquals(await source.call("WAIT", 1, 5000), 1);
   }
+  // New servers know that they have nothing to continue.
+  assertEquals((await info(source, "stats")).get("sync_partial_err"), "0");
 });
 
 test("a replica that is restarted goes on where its file ends", async () => {
