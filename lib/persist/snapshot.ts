@@ -23,7 +23,7 @@ import { SlicedWriter, Steady } from "./sliced_writer.ts";
 /** Milliseconds of walking before clients are served again. */
 const SLICE = 1;
 /** The same while there are clients to be served, and what they get for themselves in between. */
-const BUSY_SLICE = 0.5;
+const BUSY_SLICE = 0.25;
 const BUSY_PAUSE = 1;
 const GENERATION = 1 << 31;
 /** Buckets, at most, between two looks at the clock. */
