@@ -34,6 +34,9 @@ const TYPE_AND_KIND = 0x1f;
 /** A new key's LFU counter. */
 const LFU_INITIAL = 5;
 
+/** Shorter records are moved to a block of just their size, because there are many of them. */
+const LONG = 256;
+
 /** Bit 31 of the length word is the record's generation (see Barrier). */
 const LENGTH = 0x7fffffff;
 const GENERATION = 1 << 31;
@@ -394,7 +397,9 @@ export class Database {
       return ref;
     }
     if (size <= MAX_BLOCK) {
-      const moved = this.#relocate(ref, size, head + Math.min(keep, length));
+      // What grows will grow again: it gets some room beyond what the size class gives.
+      const room = size > capacity && keep > 0 && size >= LONG ? size >>> (size < 8 * LONG ? 4 : 3) : 0;
+      const moved = this.#relocate(ref, Math.min(size + room, MAX_BLOCK), head + Math.min(keep, length));
       this.#setLength(moved, length);
       return moved;
     }

@@ -370,6 +370,49 @@ export function countOf(slab: Slab, ref: number): number {
   return slab.words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + COUNT];
 }
 
+/** Elements that `skipForwards` or `skipBackwards` did not pass over. */
+export let left = 0;
+
+/** The node, from `ref` on, with the element that has `elements` others before it. `left` of them are in that node. */
+export function skipForwards(slab: Slab, ref: number, elements: number): number {
+  // Nodes of a list are mostly in the same page, and this loop is all that LINDEX does.
+  let page = ref >>> PAGE_BITS;
+  let words = slab.words[page];
+  for (;;) {
+    const word = (ref & IN_PAGE) << 1;
+    const count = words[word + COUNT];
+    if (elements < count) break;
+    elements -= count;
+    ref = words[word + NEXT];
+    if (ref >>> PAGE_BITS !== page) {
+      page = ref >>> PAGE_BITS;
+      words = slab.words[page];
+    }
+  }
+  left = elements;
+  return ref;
+}
+
+/** The same backwards: the node in which the last `elements` elements up to the end of `ref` begin; `left` of them are in that node. */
+export function skipBackwards(slab: Slab, ref: number, elements: number): number {
+  // Nodes of a list are mostly in the same page, and this loop is all that LINDEX does.
+  let page = ref >>> PAGE_BITS;
+  let words = slab.words[page];
+  for (;;) {
+    const word = (ref & IN_PAGE) << 1;
+    const count = words[word + COUNT];
+    if (elements <= count) break;
+    elements -= count;
+    ref = words[word + PREVIOUS];
+    if (ref >>> PAGE_BITS !== page) {
+      page = ref >>> PAGE_BITS;
+      words = slab.words[page];
+    }
+  }
+  left = elements;
+  return ref;
+}
+
 function move(buf: Uint8Array, from: number, to: number, length: number): void {
   if (from === to || length === 0) return;
   if (length > COPY_BY_LOOP) buf.copyWithin(to, from, from + length);

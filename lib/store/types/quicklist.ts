@@ -20,10 +20,13 @@ import type { Slab } from "../slab.ts";
 import {
   countOf,
   freeStore,
+  left,
   ListNode,
   nextNode,
   previousNode,
   scratchFor,
+  skipBackwards,
+  skipForwards,
   type Store,
   USUAL_BYTES,
 } from "./list_node.ts";
@@ -173,24 +176,13 @@ export class Quicklist implements CopyableCollection {
   /** The node with the element of that index (0 … count - 1), from whichever end is nearer; `skipped` tells its place in the node. */
   nodeAt(index: number): number {
     const { slab } = this;
-    let ref: number;
     if (index < this.count / 2) {
-      ref = this.head;
-      for (let here = countOf(slab, ref); index >= here; here = countOf(slab, ref)) {
-        index -= here;
-        ref = nextNode(slab, ref);
-      }
-    } else {
-      let after = this.count - index;
-      ref = this.tail;
-      let here = countOf(slab, ref);
-      for (; after > here; here = countOf(slab, ref)) {
-        after -= here;
-        ref = previousNode(slab, ref);
-      }
-      index = here - after;
+      const ref = skipForwards(slab, this.head, index);
+      this.skipped = left;
+      return ref;
     }
-    this.skipped = index;
+    const ref = skipBackwards(slab, this.tail, this.count - index);
+    this.skipped = countOf(slab, ref) - left;
     return ref;
   }
 
