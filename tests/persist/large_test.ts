@@ -3,8 +3,13 @@
  * were at the beginning.
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Seeded } from "../kit/seeded.ts";
+import { hasRedis, startRedis } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
 import { World } from "./world.ts";
 
@@ -190,13 +195,22 @@ function changeKey(random: Seeded, key: string, other: string): Command {
   ]);
 }
 
-/** Begins a snapshot, makes changes until it has ended, and returns the digests of the state at its beginning and of the file. */
+/** A snapshot that was written while changes were made. */
+interface Saved {
+  readonly file: Uint8Array;
+  /** DEBUG DIGEST at the beginning. */
+  readonly digest: string;
+  /** Times that something was changed. */
+  readonly changes: number;
+}
+
+/** Begins a snapshot, makes changes until it has ended, and demands that the file has the state at its beginning. */
 async function saveWhile(
   seed: number,
   kind: Kind,
   preamble: boolean,
   changes: (random: Seeded) => Command,
-): Promise<number> {
+): Promise<Saved> {
   const random = new Seeded(seed);
   const world = new World(seed);
   // Values and replies go over the wire at once.
@@ -208,7 +222,7 @@ async function saveWhile(
     for (const command of kind.make(random, key)) await world.run(...command);
   }
   for (let i = 0; i < 100; i++) await world.run("SET", `s${i}`, i);
-  if (random.chance(0.5)) await world.run("PEXPIRE", "key1", 10_000_000);
+  if (random.chance(0.5)) await world.run("PEXPIREAT", "key1", 4_000_000_000_000);
   const before = await world.run("DEBUG", "DIGEST");
   await world.run("CONFIG", "SET", "rdb-key-save-delay", random.pick([300, 1000, 3000]));
   await world.run("BGREWRITEAOF");
@@ -232,7 +246,12 @@ async function saveWhile(
   await world.run("FLUSHALL");
   await world.advance(1000);
   assert(keyspace.graveyard.length === 0, context);
-  return count;
+  return { file: world.disk.read(file), digest: before, changes: count };
+}
+
+function changeValue(random: Seeded, kind: Kind): Command {
+  if (random.chance(0.15)) return ["SET", `s${random.below(100)}`, random.word(10)];
+  return kind.change(random, random.pick(["key1", "key2"]));
 }
 
 for (const kind of KINDS) {
@@ -240,11 +259,7 @@ for (const kind of KINDS) {
     test(`large values: a ${kind.name} changed while it is saved${preamble ? "" : " as commands"}`, async () => {
       let changes = 0;
       for (let seed = 1; seed <= 4; seed++) {
-        changes += await saveWhile(seed, kind, preamble, (random) => {
-          const key = random.pick(["key1", "key2"]);
-          if (random.chance(0.15)) return ["SET", `s${random.below(100)}`, random.word(10)];
-          return kind.change(random, key);
-        });
+        changes += (await saveWhile(seed, kind, preamble, (random) => changeValue(random, kind))).changes;
       }
       assert(changes > 40, `only ${changes} changes`);
     });
@@ -260,3 +275,21 @@ for (const kind of KINDS) {
     }
   });
 }
+
+test("large values: redis-check-rdb finds nothing wrong, and redis-server loads what was there at the beginning", async () => {
+  if (!hasRedis()) return;
+  for (const [i, kind] of KINDS.entries()) {
+    const { file, digest } = await saveWhile(21 + i, kind, true, (random) => changeValue(random, kind));
+    const dir = mkdtempSync(join(tmpdir(), "redstart-large-"));
+    try {
+      writeFileSync(join(dir, "dump.rdb"), file);
+      const check = spawnSync("redis-check-rdb", [join(dir, "dump.rdb")], { encoding: "utf8" });
+      assertStringIncludes(check.stdout, "RDB looks OK!", kind.name);
+      await using redis = await startRedis({ dir });
+      const client = await redis.connect();
+      assertEquals(await client.ok("DEBUG", "DIGEST"), { status: digest.slice(1, -2) }, kind.name);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  }
+});
