@@ -55,18 +55,13 @@ export class Blocked {
   ) {}
 }
 
-interface ReadyKey {
-  readonly db: Database;
-  readonly name: string;
-  readonly key: Uint8Array;
-}
-
 /** A client's place in a queue. One that was left still leads on to those that were behind it. */
 class Place {
   previous: Place | null = null;
   next: Place | null = null;
   isLeft = false;
-  constructor(readonly blocked: Blocked, readonly queue: Queue) {}
+  /** `argument` of the client's command is the key. */
+  constructor(readonly blocked: Blocked, readonly queue: Queue, readonly argument: number) {}
 }
 
 /** Those who wait for a key, first come first. */
@@ -76,15 +71,17 @@ class Queue {
   size = 0;
   /** How many of them must hear of the key when it is gone, too. */
   anyType = 0;
+  /** Something happened to the key. */
+  isReady = false;
 
   /** `name` is the queue's in `#waiting`. */
   constructor(readonly name: string) {}
 
   /** Adds a client, unless it has just been added (BLPOP k k). */
-  add(blocked: Blocked): void {
+  add(blocked: Blocked, argument: number): void {
     const { last } = this;
     if (last !== null && last.blocked === blocked) return;
-    const place = new Place(blocked, this);
+    const place = new Place(blocked, this, argument);
     blocked.places.push(place);
     place.previous = last;
     if (last === null) this.first = place;
@@ -120,8 +117,7 @@ export class Blocking {
   anyReady = false;
   /** By "db:key". */
   #waiting = new Map<string, Queue>();
-  #ready: ReadyKey[] = [];
-  #readyNames = new Set<string>();
+  #ready: Queue[] = [];
   #serving = false;
 
   constructor(readonly engine: Engine) {}
@@ -141,7 +137,7 @@ export class Blocking {
       const name = keyName(c.db, args.buf, args.off[i], args.len[i]);
       let queue = this.#waiting.get(name);
       if (queue === undefined) this.#waiting.set(name, queue = new Queue(name));
-      queue.add(blocked);
+      queue.add(blocked, i);
     }
     this.engine.keyspace.attention |= Attention.BLOCKED;
     return blocked;
@@ -257,27 +253,20 @@ export class Blocking {
 
   /** Something happened to a key. */
   keyChanged(db: Database, a: Args, i: number): void {
-    const name = keyName(db, a.buf, a.off[i], a.len[i]);
-    if (!this.#waiting.has(name) || this.#readyNames.has(name)) return;
-    this.#readyNames.add(name);
-    this.#ready.push({ db, name, key: a.bytes(i) });
+    const queue = this.#waiting.get(keyName(db, a.buf, a.off[i], a.len[i]));
+    if (queue !== undefined) this.#markReady(queue);
+  }
+
+  #markReady(queue: Queue): void {
+    if (queue.isReady) return;
+    queue.isReady = true;
+    this.#ready.push(queue);
     this.anyReady = true;
   }
 
   /** All keys of the database may have changed (SWAPDB, FLUSHDB, a new data set). */
   databaseChanged(db: Database): void {
-    for (const [name, queue] of this.#waiting) {
-      const { blocked } = queue.first!;
-      if (blocked.db !== db || this.#readyNames.has(name)) continue;
-      this.#readyNames.add(name);
-      const { args, options } = blocked;
-      for (let i = options!.first; i < options!.first + options!.count; i++) {
-        if (keyName(db, args.buf, args.off[i], args.len[i]) !== name) continue;
-        this.#ready.push({ db, name, key: args.bytes(i) });
-        this.anyReady = true;
-        break;
-      }
-    }
+    for (const queue of this.#waiting.values()) if (queue.first!.blocked.db === db) this.#markReady(queue);
   }
 
   /** Serves those who wait for keys that are ready; serving one may make others ready. */
@@ -287,29 +276,25 @@ export class Blocking {
     while (this.#ready.length > 0) {
       const ready = this.#ready;
       this.#ready = [];
-      this.#readyNames.clear();
-      for (const key of ready) this.#serveKey(key);
+      for (const queue of ready) queue.isReady = false;
+      for (const queue of ready) this.#serveQueue(queue);
     }
     this.anyReady = false;
     this.#serving = false;
   }
 
-  #serveKey({ db, name, key }: ReadyKey): void {
-    const queue = this.#waiting.get(name);
-    if (queue === undefined) return;
-    const hash = db.dict.hash(key, 0, key.length);
+  #serveQueue(queue: Queue): void {
     // Those who come to wait meanwhile are not among the first `left`.
     let left = queue.size;
     for (let place = queue.first; place !== null && left-- > 0; place = place.next) {
       if (place.isLeft) continue;
       const { blocked } = place;
-      const { client, options, args } = blocked;
-      const ref = db.dict.find(key, 0, key.length, hash);
+      const { client, options, args, db } = blocked;
+      const ref = db.dict.lookup(args.buf, args.off[place.argument], args.len[place.argument]);
       // Thousands may wait for one element: the first has taken it.
       if (ref === 0 && queue.anyType === 0) break;
       if ((ref === 0 || db.type(ref) !== options!.type) && !options!.anyType) continue;
-      client.readyKey = options!.first;
-      while (!args.equals(client.readyKey, key)) client.readyKey++;
+      client.readyKey = place.argument;
       this.engine.serveAs(client, () => {
         const own = client.args;
         client.args = args;
