@@ -169,6 +169,8 @@ export function removeLeftover(files: Files, path: string): void {
 
 /** Steps between two looks at the time; one, where each is to take long. */
 const AT_ONCE = 16;
+/** Records that are put into the table together. */
+const MOST_WAITING = 256;
 /** Bytes of the shortest key with its value. */
 const LEAST_KEY = 3;
 
@@ -220,23 +222,35 @@ export async function loadRdb(
   const load = new RdbLoad(engine, source, options);
   const atOnce = engine.config.values.keyLoadDelay === 0 ? AT_ONCE : 1;
   const steps = [() => load.header(), () => load.step(), () => load.trailer()];
-  for (const step of steps) {
-    for (let more = true; more;) {
-      const waiting = progress(source.position);
-      if (waiting !== null) await waiting;
-      try {
-        for (let i = 0; i < atOnce && more; i++) {
-          source.mark();
-          more = step();
+  try {
+    for (const step of steps) {
+      for (let more = true; more;) {
+        const waiting = progress(source.position);
+        if (waiting !== null) {
+          load.insertWaiting();
+          await waiting;
         }
-      } catch (error) {
-        if (error instanceof CorruptData) error.details = load.details();
-        await source.refill(error);
+        try {
+          for (let i = 0; i < atOnce && more; i++) {
+            source.mark();
+            more = step();
+          }
+        } catch (error) {
+          if (error instanceof RepeatedKey) throw error;
+          load.insertWaiting();
+          if (error instanceof CorruptData) error.details = load.details();
+          await source.refill(error);
+        }
       }
     }
+  } finally {
+    load.end();
   }
   return { info: load.info, end: source.position };
 }
+
+/** Two keys of a database have the same name. It is noticed when their values have been read. */
+class RepeatedKey extends CorruptData {}
 
 /** A data set being loaded. A step returns true when another one of its kind follows. */
 class RdbLoad {
@@ -251,6 +265,14 @@ class RdbLoad {
   #type = -1;
   #isNamed = false;
   #db: Database;
+  /**
+   * Records that are not in the table yet, and where their values ended in the file. They are put there some hundred at a time, in one
+   * short loop: the processor fetches several buckets at once then, where it would wait for each.
+   */
+  #waiting = new Int32Array(MOST_WAITING);
+  #waitingEnds = new Float64Array(MOST_WAITING);
+  #waitingCount = 0;
+  readonly #waitingKey = new Args();
   // What was said of the key that comes next.
   #expireAt: bigint | null = null;
   #idle = -1;
@@ -277,6 +299,7 @@ class RdbLoad {
     const type = source.byte();
     switch (type) {
       case Opcode.EOF:
+        this.insertWaiting();
         return false;
       case Opcode.EXPIRETIME: {
         source.raw(4);
@@ -297,6 +320,7 @@ class RdbLoad {
         return true;
       case Opcode.SELECTDB: {
         const index = source.length();
+        this.insertWaiting();
         if (index < this.#databases.length) this.#db = this.#databases[index];
         else {
           throw new LoadError(
@@ -308,6 +332,7 @@ class RdbLoad {
       case Opcode.RESIZEDB: {
         const keys = source.length();
         source.length();
+        this.insertWaiting();
         this.#db.dict.expect(Math.min(keys, source.most(LEAST_KEY)));
         return true;
       }
@@ -384,11 +409,21 @@ class RdbLoad {
       return;
     }
     const hash = db.dict.hash(key.buf, 0, key.len[0]);
+    const isPlain = expireAt === null && this.#idle < 0 && this.#frequency < 0 && value.object === null;
+    if (isPlain && db.dict.isExpecting && options.replace !== true) {
+      const at = this.#waitingCount++;
+      this.#waiting[at] = value.writeTo(db, key, 0, hash);
+      this.#waitingEnds[at] = this.source.position;
+      info.loaded++;
+      if (this.#waitingCount === MOST_WAITING) this.insertWaiting();
+      return;
+    }
+    this.insertWaiting();
     const old = db.dict.mayHave(hash) ? db.find(key, 0) : 0;
     if (old !== 0) {
       if (options.replace !== true) {
         value.discard(keyspace);
-        throw new CorruptData(`RDB has duplicated key '${key.text(0)}' in DB ${db.index}`, this.source.position);
+        this.#failRepeated(key, this.source.position);
       }
       db.remove(old);
     }
@@ -398,6 +433,39 @@ class RdbLoad {
       if (this.#frequency >= 0) db.setFrequency(ref, this.#frequency);
     } else if (this.#idle >= 0) db.setAccess(ref, (keyspace.lruClock - this.#idle) & 0xffffff);
     info.loaded++;
+  }
+
+  /** Puts the records that wait into the table, all of them even if one is to be refused. */
+  insertWaiting(): void {
+    const db = this.#db, dict = db.dict, key = this.#waitingKey, count = this.#waitingCount;
+    let twice = -1;
+    for (let i = 0; i < count; i++) {
+      const ref = this.#waiting[i];
+      const hash = dict.hashOf(ref);
+      if (dict.mayHave(hash)) {
+        key.point(dict.keyBuffer(ref), dict.keyOffset(ref), dict.keyLength(ref));
+        if (twice < 0 && dict.find(key.buf, key.off[0], key.len[0], hash) !== 0) twice = i;
+      }
+      dict.insert(ref);
+    }
+    this.#waitingCount = 0;
+    if (twice < 0) return;
+    const ref = this.#waiting[twice];
+    key.point(dict.keyBuffer(ref), dict.keyOffset(ref), dict.keyLength(ref));
+    // What is being read by now has nothing to do with it.
+    this.#type = -1;
+    this.#failRepeated(key, this.#waitingEnds[twice]);
+  }
+
+  #failRepeated(key: Args, offset: number): never {
+    const error = new RepeatedKey(`RDB has duplicated key '${key.text(0)}' in DB ${this.#db.index}`, offset);
+    error.details = this.details();
+    throw error;
+  }
+
+  /** The loading is over, however it ended. */
+  end(): void {
+    for (const { dict } of this.#databases) dict.endExpecting();
   }
 
   trailer(): boolean {

@@ -102,6 +102,14 @@ export class LooseValue {
     return ref;
   }
 
+  /** Makes bytes the value of a new record that is not in the table yet; returns its ref. */
+  writeTo(db: Database, a: Args, i: number, hash: number): number {
+    const ref = db.newRecord(a, i, this.type, this.len, hash);
+    db.writeValue(ref, this.buf, this.off, this.len);
+    this.buf = NO_BYTES;
+    return ref;
+  }
+
   /** Gives a value up that has not become a key. */
   discard(keyspace: Keyspace): void {
     if (this.object !== null) keyspace.bury(this.object);

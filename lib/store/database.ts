@@ -321,6 +321,13 @@ export class Database {
 
   /** The same, with the key's hash at hand. */
   addHashed(a: Args, i: number, type: number, length: number, hash: number): number {
+    const ref = this.newRecord(a, i, type, length, hash);
+    this.insert(a, i, ref);
+    return ref;
+  }
+
+  /** The record of a key that is not there, as `addHashed` makes it; it is not in the table before `insert`. */
+  newRecord(a: Args, i: number, type: number, length: number, hash: number): number {
     const dict = this.dict;
     const off = a.off[i];
     const len = a.len[i];
@@ -334,9 +341,13 @@ export class Database {
     words[word + 3] = type | (access << 8) | (large ? Kind.LARGE << KIND_SHIFT : 0);
     words[word + 4] = length | this.keyspace.generation;
     words[word + 5] = large ? this.#slab.newLarge(new Uint8Array(length)) : 0;
-    dict.insert(ref);
-    if (this.keyspace.attention & Attention.NOTIFY) this.keyspace.observer.notify(this, a, i, NEW);
     return ref;
+  }
+
+  /** Puts the record of key i into the table. */
+  insert(a: Args, i: number, ref: number): void {
+    this.dict.insert(ref);
+    if (this.keyspace.attention & Attention.NOTIFY) this.keyspace.observer.notify(this, a, i, NEW);
   }
 
   /** Adds a key with a collection as its value. */

@@ -162,6 +162,11 @@ export class Dict {
     if (words[word + 2] < 0) this.slab.freeLarge(words[word + (this.keyAt >> 2)]);
   }
 
+  /** The hash in a record. */
+  hashOf(ref: number): number {
+    return this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 1];
+  }
+
   /** Bytes of a record's key. */
   keyLength(ref: number): number {
     return this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 2] & ~OUTSIDE;
@@ -321,6 +326,11 @@ export class Dict {
       this.#heads = [];
       while (this.#heads.length * SEGMENT < this.#buckets) this.#heads.push(new Int32Array(SEGMENT));
     }
+  }
+
+  /** Whether what was expected has not come yet. */
+  get isExpecting(): boolean {
+    return this.#filter !== null;
   }
 
   /** `reserve`, and `mayHave` is of use until so many have been inserted. */
