@@ -276,6 +276,8 @@ function answerAfter(c: Client, loaded: Promise<unknown>, what: string, failure:
     if (c.blocked === blocked) engine.blocking.release(c, answer);
   };
   loaded.then(() => {
+    // What was loaded is on disk.
+    engine.keyspace.dirty = 0;
     engine.log.warning(what === "RELOAD" ? "DB reloaded by DEBUG RELOAD" : "Append Only File loaded by DEBUG LOADAOF");
     finish((waiting) => waiting.reply.ok());
   }, (error: Error) => {

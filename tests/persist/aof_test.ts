@@ -369,3 +369,16 @@ test("aof: history is kept while aof-disable-auto-gc is on, and goes when it is 
   assertEquals(manifest().split("type h").length - 1, 0, manifest());
   assertEquals(world.disk.stat(INCREMENT), null);
 });
+
+test("aof: after DEBUG LOADAOF and RELOAD there are no changes to be saved", async () => {
+  const world = new World();
+  await world.boot(...ON, ...DEBUG);
+  for (let i = 0; i < 5; i++) await world.run("SET", `key${i}`, i);
+  for (const how of ["LOADAOF", "RELOAD"]) {
+    await world.run("DEBUG", how);
+    await world.advance(1000);
+    assertEquals(await world.run("DBSIZE"), ":5\r\n");
+    assertEquals(await world.field("rdb_changes_since_last_save"), "0", how);
+    await world.run("SET", "key0", how);
+  }
+});
