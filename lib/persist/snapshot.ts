@@ -9,6 +9,9 @@
  * Keys come out in the order of the walk with the changed ones strewn in, each behind a selection of its database where that differs
  * from the key's before. What the bytes look like is the format's business: RDB (rdb_format.ts) or commands (aof_rewrite.ts).
  *
+ * A large value takes many slices (large_value.ts, sliced_writer.ts). What has to be saved while one is in the middle of being written is
+ * put aside and comes after it; other large values that are about to change are held until it is their turn.
+ *
  * One snapshot feeds any number of sinks (a file, replicas): the bytes are made once.
  */
 
