@@ -26,8 +26,8 @@ export class Int64 {
       this.lo = Number(BigInt.asIntN(32, value));
       return;
     }
-    this.hi = Math.floor(value / TWO_32) | 0;
     this.lo = value | 0;
+    this.hi = value === this.lo ? value >> 31 : Math.floor(value / TWO_32) | 0;
   }
 
   copy(other: Int64): void {

@@ -28,6 +28,9 @@ const END = 0xff;
 const COUNT_UNKNOWN = 0xffff;
 /** Longest listpack that may come about, as in Redis: 1 GiB. */
 const MAX_BYTES = 1 << 30;
+/** Bytes that `Elements` begin with, and the most that they keep. */
+const FEW = 512;
+const MUCH = 65536;
 /** Bytes of an empty listpack. */
 export const EMPTY_BYTES = HEADER + 1;
 
@@ -283,6 +286,62 @@ export function removeRange(blob: Blob, index: number, elements: number): void {
   if (at !== -1) removeFrom(blob, at, elements);
 }
 
+/** Elements that a listpack is to get together: they are written here one after the other, and it grows only once. */
+export class Elements {
+  #buf: Uint8Array = new Uint8Array(FEW);
+  #length = 0;
+  #count = 0;
+
+  /** Adds a whole number of at most 2^53. */
+  addNumber(value: number): void {
+    pending.set(value);
+    this.#addPending();
+  }
+
+  addInt(value: Int64): void {
+    pending.copy(value);
+    this.#addPending();
+  }
+
+  add(buf: Uint8Array, off: number, len: number): void {
+    if (pending.parse(buf, off, len)) return this.#addPending();
+    const size = stringSize(len);
+    const at = this.#extend(size + backlenSize(size));
+    writeString(this.#buf, at, size, buf, off, len);
+  }
+
+  /** Appends what was added, and begins anew. */
+  appendTo(blob: Blob): void {
+    const at = blob.len - 1;
+    blob.splice(at, 0, this.#length);
+    copyBytes(this.#buf, 0, this.#length, blob.buf, blob.off + at);
+    writeBytes(blob);
+    addCount(blob, this.#count);
+    this.#length = 0;
+    this.#count = 0;
+    if (this.#buf.length > MUCH) this.#buf = new Uint8Array(FEW);
+  }
+
+  #addPending(): void {
+    const size = intSize();
+    const at = this.#extend(size + 1);
+    writePending(this.#buf, at, size);
+  }
+
+  /** Makes room for an element; returns where it begins. */
+  #extend(bytes: number): number {
+    const at = this.#length;
+    this.#length += bytes;
+    this.#count++;
+    if (this.#length > this.#buf.length) {
+      const buf = new Uint8Array(this.#length * 2);
+      buf.set(this.#buf.subarray(0, at));
+      this.#buf = buf;
+    }
+    return at;
+  }
+}
+
 /** Appends all elements of `source`, another listpack. */
 export function appendAll(blob: Blob, source: Blob): void {
   appendPart(blob, source, HEADER, source.len - EMPTY_BYTES, count(source));
@@ -421,8 +480,12 @@ function put(blob: Blob, at: number, replaced: number, buf: Uint8Array, off: num
   }
   const size = stringSize(len);
   blob.splice(at, replaced, size + backlenSize(size));
-  const bytes = blob.buf;
-  let p = blob.off + at;
+  writeString(blob.buf, blob.off + at, size, buf, off, len);
+  writeBytes(blob);
+}
+
+/** Writes a string element of which `size` bytes are encoding + data. */
+function writeString(bytes: Uint8Array, p: number, size: number, buf: Uint8Array, off: number, len: number): void {
   if (len < 64) {
     bytes[p++] = 0x80 | len;
   } else if (len < 4096) {
@@ -435,16 +498,19 @@ function put(blob: Blob, at: number, replaced: number, buf: Uint8Array, off: num
   }
   copyBytes(buf, off, len, bytes, p);
   writeBacklen(bytes, p + len, size);
-  writeBytes(blob);
 }
 
 /** Writes `pending` over the `replaced` bytes at `at`. */
 function putInt(blob: Blob, at: number, replaced: number): void {
   const size = intSize();
   blob.splice(at, replaced, size + 1);
-  const { buf } = blob;
+  writePending(blob.buf, blob.off + at, size);
+  writeBytes(blob);
+}
+
+/** Writes `pending` as an element of which `size` bytes are encoding + data. */
+function writePending(buf: Uint8Array, p: number, size: number): void {
   const { hi, lo } = pending;
-  const p = blob.off + at;
   if (size === 1) {
     buf[p] = lo;
   } else if (size === 2) {
@@ -456,7 +522,6 @@ function putInt(blob: Blob, at: number, replaced: number): void {
     for (let i = 4; i < size - 1; i++) buf[p + 1 + i] = hi >> (i * 8 - 32);
   }
   buf[p + size] = size;
-  writeBytes(blob);
 }
 
 /** Length of encoding + data of `pending`. */
@@ -498,5 +563,5 @@ function writeCount(blob: Blob, elements: number): void {
 function addCount(blob: Blob, change: number): void {
   const { buf, off } = blob;
   const stored = buf[off + 4] | (buf[off + 5] << 8);
-  if (stored !== COUNT_UNKNOWN) writeCount(blob, stored + change);
+  if (stored !== COUNT_UNKNOWN) writeCount(blob, Math.min(stored + change, COUNT_UNKNOWN));
 }

@@ -20,7 +20,7 @@ import type { CopyableCollection } from "../record.ts";
 import { Slab } from "../slab.ts";
 import { Int64 } from "./int64.ts";
 import * as listpack from "./listpack.ts";
-import { ListpackCursor } from "./listpack.ts";
+import { Elements, ListpackCursor } from "./listpack.ts";
 import { Block, BlockList, numberAt } from "./stream_block.ts";
 import { radixNodes } from "./stream_radix.ts";
 import { type Counter, counterDifference, Group, incremented, inOrder, UNKNOWN } from "./stream_group.ts";
@@ -42,6 +42,7 @@ const BLOCK_BUDGET = 8;
 const STREAM_OVERHEAD = 400;
 
 const element = new ListpackCursor();
+const entry = new Elements();
 const edge = new StreamId();
 const msDelta = new Int64();
 const seqDelta = new Int64();
@@ -112,15 +113,16 @@ export class Stream implements CopyableCollection {
     const same = hasMasterFields(block, a, from, pairs);
     if (id.compare(block.id) < 0) block.setGoesBack();
     id.difference(block.id, msDelta, seqDelta);
-    listpack.appendInt(block, same ? SAME_FIELDS : 0);
-    listpack.appendInt(block, exact(msDelta));
-    listpack.appendInt(block, exact(seqDelta));
-    if (!same) listpack.appendInt(block, pairs);
+    entry.addNumber(same ? SAME_FIELDS : 0);
+    entry.addInt(msDelta);
+    entry.addInt(seqDelta);
+    if (!same) entry.addNumber(pairs);
     for (let i = from; i < a.argc; i += 2) {
-      if (!same) listpack.append(block, a.buf, a.off[i], a.len[i]);
-      listpack.append(block, a.buf, a.off[i + 1], a.len[i + 1]);
+      if (!same) entry.add(a.buf, a.off[i], a.len[i]);
+      entry.add(a.buf, a.off[i + 1], a.len[i + 1]);
     }
-    listpack.appendInt(block, FIXED_ELEMENTS + (same ? pairs : pairs * 2 + 1));
+    entry.addNumber(FIXED_ELEMENTS + (same ? pairs : pairs * 2 + 1));
+    entry.appendTo(block);
     this.count++;
     this.entriesAdded = incremented(this.entriesAdded);
     this.lastId.copy(id);
@@ -601,8 +603,4 @@ function lastIn(block: Block): StreamId {
 function skip(block: Block, at: number, elements: number): number {
   while (elements-- > 0 && at !== -1) at = listpack.next(block, at);
   return at;
-}
-
-function exact(value: Int64): number | bigint {
-  return value.isSafe ? value.number : value.big;
 }
