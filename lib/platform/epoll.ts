@@ -11,7 +11,8 @@
  *   itself. That blocks the thread, which is why only a program of its own does it, never an embedded server, and not while
  *   a file operation is out whose end somebody waits for.
  * - When that brought nothing either, epoll is waited for in another thread, and this one belongs to Deno's loop. A wake-up
- *   over threads costs some 20 µs; it ends in any case after `LONGEST_WAIT`, so that nothing has to be woken to stop.
+ *   over threads costs some 20 µs. Work that is to be done soon rings a bell in epoll; to stop, nobody has to be woken,
+ *   because the wait ends in any case after `LONGEST_WAIT`.
  *
  * As the kernel takes what it can at once, a connection owns no buffers: `write` returns what `send` took, and reads go
  * into one buffer for all. Interest is level-triggered; a descriptor with nothing to wait for is not registered at all,
@@ -20,6 +21,7 @@
 
 import { handlerFailure, platformError, toPlatformError } from "./errors.ts";
 import {
+  Bell,
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
   EPOLL_CTL_MOD,
@@ -60,6 +62,8 @@ class Loop {
   readonly #epoll: number;
   readonly #reported = new Events(EVENTS_AT_ONCE);
   readonly #interest = new Events(1);
+  /** Ends the wait in the other thread. */
+  readonly #bell: Bell;
   /** By descriptor. */
   readonly #waiters: (Waiter | undefined)[] = [];
   #open = 0;
@@ -69,9 +73,13 @@ class Loop {
   #soon: (() => void)[] = [];
 
   constructor(sockets: Sockets, monotonic: () => number) {
+    const { libc } = sockets;
     this.sockets = sockets;
     this.#monotonic = monotonic;
-    this.#epoll = sockets.libc.epoll_create1(0);
+    this.#epoll = libc.epoll_create1(0);
+    const bell = this.#bell = new Bell(libc);
+    this.#waiters[bell.fd] = { tag: 0, ready: () => bell.silence() };
+    this.watch(bell.fd, 0, 0, EPOLLIN);
   }
 
   nextTag(): number {
@@ -105,8 +113,13 @@ class Loop {
 
   /** See `Clock.soon`. */
   soon(run: () => void): void {
-    if (this.#running && !this.#aside) this.#soon.push(run);
-    else setImmediate(run);
+    if (!this.#running) {
+      setImmediate(run);
+      return;
+    }
+    // Not by an immediate: while there are any, Deno hardly looks at what other threads have finished.
+    if (this.#aside && this.#soon.length === 0) this.#bell.ring();
+    this.#soon.push(run);
   }
 
   async #run(): Promise<void> {

@@ -69,6 +69,9 @@ const SYMBOLS = {
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "pointer", "i32", "i32"], result: "i32" },
   wait_aside: { name: "epoll_wait", parameters: ["i32", "pointer", "i32", "i32"], result: "i32", nonblocking: true },
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
   __errno_location: { parameters: [], result: "pointer" },
 } as const;
@@ -126,6 +129,28 @@ export class Events {
 
   tag(index: number): number {
     return this.#view.getInt32(index * EVENT_SIZE + EVENT_DATA + 4, true);
+  }
+}
+
+/** An eventfd: ringing makes its descriptor readable until it is silenced. */
+export class Bell {
+  readonly fd: number;
+  readonly #libc: Libc;
+  readonly #count = new Uint8Array(8);
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    // The flags have the numbers of the socket's.
+    this.fd = libc.eventfd(0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  }
+
+  ring(): void {
+    this.#count.fill(1);
+    this.#libc.write(this.fd, this.#count, 8n);
+  }
+
+  silence(): void {
+    this.#libc.read(this.fd, this.#count, 8n);
   }
 }
 
