@@ -65,9 +65,11 @@ export class Aof implements PropagationListener {
   delayedSyncs = 0;
   /** Rewrites that failed since the last that did not. */
   consecutiveFailures = 0;
-  /** Not before then (ms since 1970), and how many minutes the next pause lasts at least. */
+  /** No automatic rewrite before then, ms since 1970. */
   #nextAutomatic = 0;
+  /** Minutes of the last pause, and when the present one ends (ms, 0: there is none). */
   #pause = 0;
+  #limitedUntil = 0;
   #sink: RdbFileSink | null = null;
   #file: File | null = null;
   #buf = new Uint8Array(INITIAL);
@@ -304,16 +306,38 @@ export class Aof implements PropagationListener {
     }
     if (this.persistence.background !== "none" || this.persistence.loading !== null) return;
     if (this.rewriteScheduled) {
-      if (now >= this.#nextAutomatic && !this.startRewrite()) this.#nextAutomatic = now + RETRY_AFTER;
+      if (now >= this.#nextAutomatic && !this.#isLimited(now) && !this.startRewrite()) {
+        this.#nextAutomatic = now + RETRY_AFTER;
+      }
       return;
     }
     if (this.state !== "on" || values.autoAofRewritePercentage === 0) return;
     if (this.currentSize <= values.autoAofRewriteMinSize || now < this.#nextAutomatic) return;
     const base = this.baseSize === 0 ? 1 : this.baseSize;
     const growth = Math.floor(this.currentSize * 100 / base) - 100;
-    if (growth < values.autoAofRewritePercentage) return;
+    if (growth < values.autoAofRewritePercentage || this.#isLimited(now)) return;
     engine.log.notice(`Starting automatic rewriting of AOF on ${growth}% growth`);
     if (!this.startRewrite()) this.#nextAutomatic = now + RETRY_AFTER;
+  }
+
+  /** Whether rewrites that nobody asked for have failed so often that they pause, longer each time. */
+  #isLimited(now: number): boolean {
+    if (this.consecutiveFailures < FAILURES_AT_ONCE) {
+      this.#pause = 0;
+      this.#limitedUntil = 0;
+      return false;
+    }
+    if (this.#limitedUntil !== 0) {
+      if (now < this.#limitedUntil) return true;
+      this.#limitedUntil = 0;
+      return false;
+    }
+    this.#pause = Math.min(LONGEST_PAUSE, Math.max(1, this.#pause * 2));
+    this.#limitedUntil = now + this.#pause * 60_000;
+    this.engine.log.warning(
+      `Background AOF rewrite has repeatedly failed and triggered the limit, will retry in ${this.#pause} minutes`,
+    );
+    return true;
   }
 
   #recovered(): void {
@@ -616,16 +640,9 @@ export class Aof implements PropagationListener {
   }
 
   #rewriteFailed(): void {
-    const { log, keyspace } = this.engine;
     this.lastRewriteOk = false;
     this.consecutiveFailures++;
     if (this.state === "wait") this.#beginAgain();
-    if (this.consecutiveFailures < FAILURES_AT_ONCE) return;
-    this.#pause = Math.min(LONGEST_PAUSE, Math.max(1, this.#pause * 2));
-    this.#nextAutomatic = keyspace.now + this.#pause * 60_000;
-    log.warning(
-      `Background AOF rewrite has repeatedly failed and triggered the limit, will retry in ${this.#pause} minutes`,
-    );
   }
 
   /** The first rewrite has failed: without its base, what was written beside it is worth nothing, and the next one comes soon. */
@@ -667,6 +684,5 @@ export class Aof implements PropagationListener {
   forgetFailures(): void {
     this.consecutiveFailures = 0;
     this.#nextAutomatic = 0;
-    this.#pause = 0;
   }
 }

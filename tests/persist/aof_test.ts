@@ -355,6 +355,31 @@ test("aof: a first rewrite that fails leaves nothing behind, and the next one ha
   assertEquals(await world.run("EXISTS", "before", "beside", "again"), ":3\r\n");
 });
 
+test("aof: automatic rewrites that go on failing pause for a minute, then two, and end the pause when one works", async () => {
+  const world = new World();
+  await world.boot(...ON, "--auto-aof-rewrite-percentage", "1", "--auto-aof-rewrite-min-size", "100");
+  world.disk.fault = (operation, path) => operation === "rename" && path.includes("temp-rewriteaof") ? "EIO" : null;
+  for (let i = 0; i < 20; i++) await world.run("SET", `key${i}`, i);
+  const pauses = () =>
+    world.log.split("triggered the limit, will retry in").slice(1).map((rest) => rest.split("\n")[0]);
+  await world.advance(10_000);
+  assertEquals(pauses(), [" 1 minutes"]);
+  assertEquals(await world.field("aof_rewrites_consecutive_failures"), "3");
+  await world.advance(50_000);
+  assertEquals(await world.field("aof_rewrites_consecutive_failures"), "3");
+  await world.advance(20_000);
+  assertEquals(pauses(), [" 1 minutes", " 2 minutes"]);
+  assertEquals(await world.field("aof_rewrites_consecutive_failures"), "4");
+  world.disk.fault = () => null;
+  await world.run("BGREWRITEAOF");
+  await world.advance(5000);
+  assertEquals(await world.field("aof_rewrites_consecutive_failures"), "0");
+  for (let i = 0; i < 20; i++) await world.run("SET", `key${i}`, i + 1);
+  await world.advance(5000);
+  assert(Number(await world.field("aof_base_size")) > 100);
+  assertEquals(pauses().length, 2);
+});
+
 test("aof: history is kept while aof-disable-auto-gc is on, and goes when it is switched off", async () => {
   const world = new World();
   await world.boot(...ON, "--aof-disable-auto-gc", "yes");
