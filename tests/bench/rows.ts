@@ -29,7 +29,8 @@ export interface MemoryRow {
   readonly name: string;
   readonly group: "memory" | "elements";
   readonly elements: number;
-  readonly fill: (client: Client) => Promise<void>;
+  /** Stores the first `share` (0 … 1) of the data. */
+  readonly fill: (client: Client, share: number) => Promise<void>;
 }
 
 /** Elements per command while filling a collection. */
@@ -214,8 +215,8 @@ function collection(name: string, elements: number, command: string, element: (i
     name,
     group: "elements",
     elements,
-    fill: (client) =>
-      fill(client, elements / PER_COMMAND, (i) => [
+    fill: (client, share) =>
+      fill(client, share * elements / PER_COMMAND, (i) => [
         command,
         "collection",
         ...Array.from({ length: PER_COMMAND }, (_, n) => element(i * PER_COMMAND + n)).flat(),
@@ -229,8 +230,8 @@ function small(name: string, command: string, element: (n: number) => Command): 
     name: `small ${name}`,
     group: "elements",
     elements: 1_000_000,
-    fill: (client) =>
-      fill(client, 200_000, (i) => [
+    fill: (client, share) =>
+      fill(client, share * 200_000, (i) => [
         command,
         `key:${pad(i)}`,
         ...Array.from({ length: 5 }, (_, n) => element(n)).flat(),
@@ -239,8 +240,18 @@ function small(name: string, command: string, element: (n: number) => Command): 
 }
 
 export const memory: readonly MemoryRow[] = [
-  { name: "1 M keys", group: "memory", elements: 1_000_000, fill: (client) => fillStrings(client, 1_000_000) },
-  { name: "5 M keys", group: "memory", elements: 5_000_000, fill: (client) => fillStrings(client, 5_000_000) },
+  {
+    name: "1 M keys",
+    group: "memory",
+    elements: 1_000_000,
+    fill: (client, share) => fillStrings(client, share * 1_000_000),
+  },
+  {
+    name: "5 M keys",
+    group: "memory",
+    elements: 5_000_000,
+    fill: (client, share) => fillStrings(client, share * 5_000_000),
+  },
   collection("list, 1 M elements of 16 bytes", 1_000_000, "RPUSH", (i) => [`elem${pad(i)}`]),
   collection("set, 1 M members of 16 bytes", 1_000_000, "SADD", (i) => [`elem${pad(i)}`]),
   collection(
@@ -259,12 +270,14 @@ export const memory: readonly MemoryRow[] = [
     name: "small streams, 40,000 of 5 entries",
     group: "elements",
     elements: 200_000,
-    fill: (client) => fill(client, 200_000, (i) => ["XADD", `key:${pad(i % 40_000)}`, `${i + 1}-0`, "reading", i]),
+    fill: (client, share) =>
+      fill(client, share * 200_000, (i) => ["XADD", `key:${pad(i % 40_000)}`, `${i + 1}-0`, "reading", i]),
   },
   {
     name: "stream, 1 M entries of 2 fields",
     group: "elements",
     elements: 1_000_000,
-    fill: (client) => fill(client, 1_000_000, (i) => ["XADD", "stream", `${i + 1}-0`, "sensor", i % 100, "reading", i]),
+    fill: (client, share) =>
+      fill(client, share * 1_000_000, (i) => ["XADD", "stream", `${i + 1}-0`, "sensor", i % 100, "reading", i]),
   },
 ];

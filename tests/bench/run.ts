@@ -116,7 +116,7 @@ async function memoryTable(): Promise<string> {
     const line = [
       row.name,
       ...withRatio(results.map((result) => result?.resident), (bytes) => (bytes / 1e6).toFixed(0)),
-      ...results.map((result) => result === null ? "–" : result.perElement.toFixed(0)),
+      ...withRatio(results.map((result) => result?.perElement), (bytes) => bytes.toFixed(0)),
     ];
     lines.push(line);
     console.log(line.join("  "));
