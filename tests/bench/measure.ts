@@ -140,29 +140,25 @@ async function prepare(server: TestServer, row: ThroughputRow): Promise<boolean>
   return true;
 }
 
-/** Share of the data that warms a server up. */
-const WARM_UP = 0.05;
-
 export interface Memory {
   /** Resident memory of the whole process when filled, in bytes. */
   readonly resident: number;
-  /** Growth of it after a warm-up, per element, in bytes. */
+  /** Growth of it by the elements, for each of them, in bytes. */
   readonly perElement: number;
 }
 
-/**
- * Fills a fresh server and reads what the process occupies a second later. A little of the same data goes in and out before: what a
- * runtime takes to compile the code is no element's. Null if it lacks a command.
- */
+/** Fills a fresh server and reads what the process occupies a second later. Null if it lacks a command. */
 export async function measureMemory(contestant: Contestant, row: MemoryRow): Promise<Memory | null> {
   await using server = await startServer(commandLine(contestant));
   const client = await server.connect();
   client.timeoutMs = 120_000;
   let before: number;
   try {
-    await row.fill(client, WARM_UP);
-    await client.ok("FLUSHALL");
-    await sleep(500);
+    if (row.warmUp > 0) {
+      await row.fill(client, row.warmUp);
+      await client.ok("FLUSHALL");
+      await sleep(500);
+    }
     before = residentBytes(server.pid);
     await row.fill(client, 1);
   } catch (error) {

@@ -29,10 +29,13 @@ export interface MemoryRow {
   readonly name: string;
   readonly group: "memory" | "elements";
   readonly elements: number;
+  /** Share of the data that goes in and out before: what a runtime takes to compile the code is no element's. */
+  readonly warmUp: number;
   /** Stores the first `share` (0 … 1) of the data. */
   readonly fill: (client: Client, share: number) => Promise<void>;
 }
 
+const WARM_UP = 0.05;
 /** Elements per command while filling a collection. */
 const PER_COMMAND = 50;
 const value = "v".repeat(32);
@@ -214,6 +217,7 @@ function collection(name: string, elements: number, command: string, element: (i
   return {
     name,
     group: "elements",
+    warmUp: WARM_UP,
     elements,
     fill: (client, share) =>
       fill(client, share * elements / PER_COMMAND, (i) => [
@@ -229,6 +233,7 @@ function small(name: string, command: string, element: (n: number) => Command): 
   return {
     name: `small ${name}`,
     group: "elements",
+    warmUp: WARM_UP,
     elements: 1_000_000,
     fill: (client, share) =>
       fill(client, share * 200_000, (i) => [
@@ -269,6 +274,7 @@ export const memory: readonly MemoryRow[] = [
   {
     name: "small streams, 40,000 of 5 entries",
     group: "elements",
+    warmUp: WARM_UP,
     elements: 200_000,
     fill: (client, share) =>
       fill(client, share * 200_000, (i) => ["XADD", `key:${pad(i % 40_000)}`, `${i + 1}-0`, "reading", i]),
@@ -276,6 +282,7 @@ export const memory: readonly MemoryRow[] = [
   {
     name: "stream, 1 M entries of 2 fields",
     group: "elements",
+    warmUp: WARM_UP,
     elements: 1_000_000,
     fill: (client, share) =>
       fill(client, share * 1_000_000, (i) => ["XADD", "stream", `${i + 1}-0`, "sensor", i % 100, "reading", i]),
