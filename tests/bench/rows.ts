@@ -248,12 +248,14 @@ export const memory: readonly MemoryRow[] = [
   {
     name: "1 M keys",
     group: "memory",
+    warmUp: 0,
     elements: 1_000_000,
     fill: (client, share) => fillStrings(client, share * 1_000_000),
   },
   {
     name: "5 M keys",
     group: "memory",
+    warmUp: 0,
     elements: 5_000_000,
     fill: (client, share) => fillStrings(client, share * 5_000_000),
   },
