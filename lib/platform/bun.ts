@@ -11,7 +11,7 @@
  */
 
 import { handlerFailure, platformError, toPlatformError } from "./errors.ts";
-import { createNodeParts, removeSocket, removeStaleSocket, setMode } from "./node.ts";
+import { createNodeParts, removeStaleSocket, unixListener } from "./node.ts";
 import type { Address, Connection, ConnectionHandler, Listener, Net, Platform } from "./platform.ts";
 
 /** The part of Bun's API used here; declared by hand so that type checking needs no package. */
@@ -196,16 +196,7 @@ function listenUnix(path: string, mode: number, accept: AcceptHandler): Listener
     data: null,
     socket: socketHandlers((socket) => openUnix(socket, name, accept)),
   });
-  if (mode !== 0) setMode(path, mode);
-  let open = true;
-  return {
-    port: 0,
-    close: () => {
-      if (open) removeSocket(path);
-      open = false;
-      listener.stop(false);
-    },
-  };
+  return unixListener(path, mode, () => listener.stop(false));
 }
 
 const net: Net = {

@@ -17,7 +17,7 @@
 
 import { createEpollParts } from "./epoll.ts";
 import { handlerFailure, platformError, toPlatformError } from "./errors.ts";
-import { createNodeParts, removeSocket, removeStaleSocket, setMode } from "./node.ts";
+import { createNodeParts, removeStaleSocket, unixListener } from "./node.ts";
 import type { Address, Connection, ConnectionHandler, Listener, Net, Platform } from "./platform.ts";
 
 /** Sizes of pooled buffers. The largest is the most that may gather behind a write in flight. */
@@ -395,16 +395,7 @@ async function listenUnix(path: string, mode: number, accept: AcceptHandler): Pr
     const opened = new DenoConnection(connection, name, name);
     opened.start(accept(opened));
   });
-  if (mode !== 0) setMode(path, mode);
-  let open = true;
-  return {
-    port: 0,
-    close: () => {
-      if (open) removeSocket(path);
-      open = false;
-      door.close();
-    },
-  };
+  return unixListener(path, mode, () => door.close());
 }
 
 function hostAndPort(address: Deno.NetAddr): string {

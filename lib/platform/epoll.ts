@@ -33,7 +33,7 @@ import {
   Sockets,
   unixAddress,
 } from "./libc.ts";
-import { backgroundOperations, removeSocket, removeStaleSocket, setMode } from "./node.ts";
+import { backgroundOperations, removeStaleSocket, unixListener } from "./node.ts";
 import type { Address, Clock, Connection, ConnectionHandler, Listener, Net } from "./platform.ts";
 
 const EVENTS_AT_ONCE = 1024;
@@ -380,16 +380,7 @@ class EpollNet implements Net {
     const name = `${path}:0`;
     const fd = this.#sockets.listen(unixAddress(path), BACKLOG);
     const door = new Door(this.#loop, fd, 0, (accepted) => this.#openUnix(accepted, name, accept));
-    if (mode !== 0) setMode(path, mode);
-    let open = true;
-    return {
-      port: 0,
-      close: () => {
-        if (open) removeSocket(path);
-        open = false;
-        door.close();
-      },
-    };
+    return unixListener(path, mode, () => door.close());
   }
 
   /** Waits until a socket is connected; closes it and throws when it is not. */

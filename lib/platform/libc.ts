@@ -11,7 +11,7 @@ import { platformError } from "./errors.ts";
 import type { PlatformError } from "./platform.ts";
 
 const PACKED = Deno.build.arch === "x86_64";
-export const EVENT_SIZE = PACKED ? 12 : 16;
+const EVENT_SIZE = PACKED ? 12 : 16;
 const EVENT_DATA = PACKED ? 4 : 8;
 
 export const EPOLL_CTL_ADD = 1;

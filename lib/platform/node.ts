@@ -9,7 +9,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import process from "node:process";
 import { platformError, toPlatformError } from "./errors.ts";
-import type { Clock, File, FileInfo, Files, Process, Random, TimerHandle } from "./platform.ts";
+import type { Clock, File, FileInfo, Files, Listener, Process, Random, TimerHandle } from "./platform.ts";
 import { Xoshiro } from "./random.ts";
 
 /** Runs a file operation; whatever it throws leaves as a `PlatformError`. */
@@ -396,13 +396,22 @@ export function removeStaleSocket(name: string): void {
   });
 }
 
-/** Sets the permissions of a unix socket. */
-export function setMode(name: string, mode: number): void {
-  attempt(() => fs.chmodSync(name, mode));
+/** What listening on a unix socket yields: its permissions are set now, and its name goes when it is closed by `stop`. */
+export function unixListener(name: string, mode: number, stop: () => void): Listener {
+  if (mode !== 0) attempt(() => fs.chmodSync(name, mode));
+  let open = true;
+  return {
+    port: 0,
+    close: () => {
+      if (open) removeSocket(name);
+      open = false;
+      stop();
+    },
+  };
 }
 
 /** Removes the name of a unix socket that was listened on; no error when it is gone already. */
-export function removeSocket(name: string): void {
+function removeSocket(name: string): void {
   try {
     fs.unlinkSync(name);
   } catch {
