@@ -1,6 +1,9 @@
 /**
- * The measurements. All servers of a run are alive at the same time and take turns, run by run, so that whatever else the
- * machine does meets them alike; medians are reported. A first turn per server is not counted: it warms up caches and compilers.
+ * The measurements. All servers are alive at the same time and take turns, run by run, so that whatever else the machine
+ * does meets them alike. A first turn per server is not counted: it warms up caches and compilers.
+ *
+ * A shared machine is a fifth faster in one ten seconds than in the next, so throughput is compared within each round (the
+ * servers' turns that follow on each other, begun by another server each time), and the median of these ratios counts.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,9 +27,13 @@ export function commandLine(contestant: Contestant): string[] {
 }
 
 export interface Throughput {
+  /** Commands per second, the median. */
   readonly rate: number;
-  /** Server CPU per command in microseconds. */
+  /** What it is of the first server's, see above. */
+  readonly rateRatio: number;
+  /** Server CPU per command in microseconds, over all runs: its clock only ticks a hundred times a second. */
   readonly cpuMicros: number;
+  /** Median, in milliseconds. */
   readonly p99: number;
 }
 
@@ -48,6 +55,8 @@ export interface Figure {
   readonly digits: number;
   /** In the order of the contestants; undefined where there is nothing to measure. */
   readonly values: readonly (number | undefined)[];
+  /** To the first, where it is not simply what one value is of the other. */
+  readonly ratios?: readonly number[];
 }
 
 /** Starts one server per contestant; if one fails, the others are stopped. */
@@ -81,50 +90,51 @@ export async function measureThroughput(
   effort: Effort,
 ): Promise<Map<Contestant, Throughput | null>> {
   const requests = Math.max(1000, Math.round(effort.seconds * expectedRate(pipeline) / (row.cost ?? 1)));
-  const samples = new Map<Contestant, Throughput[]>();
+  // redis-benchmark sends whole pipelines only.
+  const count = Math.ceil(requests / pipeline) * pipeline;
   using crowds = new DisposableStack();
   const subscribers = new Map<Contestant, Crowd>();
+  const able: [Contestant, TestServer][] = [];
   for (const [name, server] of servers) {
     if (!await prepare(server, row)) continue;
-    samples.set(name, []);
+    able.push([name, server]);
     if (row.subscribers === undefined) continue;
     const crowd = crowds.use(await Crowd.open(server.port, row.subscribers));
     await subscribeAll(crowd, CHANNEL);
     subscribers.set(name, crowd);
   }
+  const rates = new Map<Contestant, number[]>(able.map(([name]) => [name, []]));
+  const p99s = new Map<Contestant, number[]>(able.map(([name]) => [name, []]));
+  const cpu = new Map<Contestant, number>(able.map(([name]) => [name, 0]));
   for (let run = 0; run <= effort.runs; run++) {
-    for (const [name, list] of samples) {
-      const server = servers.get(name) as TestServer;
-      // redis-benchmark sends whole pipelines only.
-      const count = Math.ceil((run === 0 ? requests / 2 : requests) / pipeline) * pipeline;
+    for (let turn = 0; turn < able.length; turn++) {
+      const [name, server] = able[(run + turn) % able.length];
       if (row.refill !== undefined) {
         using client = await server.connect();
         await row.refill(client, count);
       }
       const before = cpuSeconds(server.pid);
       const { port } = server;
-      const { rate, p99 } = await runLoad({
-        port,
-        requests: count,
-        pipeline,
-        keyspace: row.keyspace,
-        command: row.command,
-      });
+      const load = { port, requests: count, pipeline, keyspace: row.keyspace, command: row.command };
+      const { rate, p99 } = await runLoad(load);
       const crowd = subscribers.get(name);
       await crowd?.received(count * crowd.size * messageBytes(CHANNEL, MESSAGE));
-      const cpuMicros = (cpuSeconds(server.pid) - before) * 1e6 / count;
-      if (run > 0) list.push({ rate, cpuMicros, p99 });
+      if (run === 0) continue;
+      cpu.set(name, cpu.get(name)! + cpuSeconds(server.pid) - before);
+      rates.get(name)!.push(rate);
+      p99s.get(name)!.push(p99);
     }
   }
   const result = new Map<Contestant, Throughput | null>();
   for (const name of servers.keys()) {
-    const list = samples.get(name);
+    const list = rates.get(name);
     result.set(
       name,
       list === undefined ? null : {
-        rate: median(list.map((sample) => sample.rate)),
-        cpuMicros: median(list.map((sample) => sample.cpuMicros)),
-        p99: median(list.map((sample) => sample.p99)),
+        rate: median(list),
+        rateRatio: pairedRatio(list, rates.get(able[0][0])!),
+        cpuMicros: cpu.get(name)! * 1e6 / (count * effort.runs),
+        p99: median(p99s.get(name)!),
       },
     );
   }
@@ -203,6 +213,11 @@ async function answersPing(port: number): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** How `values` compare with `others`, round by round: the median of the ratios. */
+export function pairedRatio(values: readonly number[], others: readonly number[]): number {
+  return median(values.map((value, round) => value / others[round]));
 }
 
 export function median(values: readonly number[]): number {

@@ -38,7 +38,12 @@ async function measureAppending(contestants: readonly Contestant[], policy: stri
     const results = [...(await measureThroughput(servers, SET_ROW, 16, effort)).values()];
     const name = `SET, pipeline 16, AOF ${policy}`;
     return [
-      { name: `${name}, commands/s`, digits: 0, values: results.map((result) => result?.rate) },
+      {
+        name: `${name}, commands/s`,
+        digits: 0,
+        values: results.map((result) => result?.rate),
+        ratios: results.map((result) => result?.rateRatio ?? NaN),
+      },
       { name: `${name}, CPU µs/command`, digits: 2, values: results.map((result) => result?.cpuMicros) },
     ];
   } finally {

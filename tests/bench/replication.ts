@@ -13,6 +13,7 @@ import {
   expectedRate,
   type Figure,
   median,
+  pairedRatio,
   percentile,
   startAll,
   stopAll,
@@ -46,28 +47,33 @@ type Servers = ReadonlyMap<Contestant, TestServer>;
 
 async function measureWriting(masters: Servers, replicas: Servers, effort: Effort): Promise<Figure[]> {
   const requests = Math.round(effort.seconds * expectedRate(PIPELINE));
-  const samples = new Map([...masters.keys()].map((name) => [name, [] as { rate: number; cpuMicros: number }[]]));
+  const samples = [...masters].map(([name, master]) => ({
+    master,
+    replica: replicas.get(name) as TestServer,
+    rates: [] as number[],
+    cpuMicros: [] as number[],
+  }));
   for (let run = 0; run <= effort.runs; run++) {
-    for (const [name, list] of samples) {
-      const master = masters.get(name) as TestServer;
+    for (const { master, replica, rates, cpuMicros } of samples) {
       const before = cpuSeconds(master.pid);
       const { command, keyspace } = SET_ROW;
       const { rate } = await runLoad({ port: master.port, requests, pipeline: PIPELINE, keyspace, command });
       // A replica that is behind must not disturb the next server's turn.
-      await caughtUp(master, replicas.get(name) as TestServer);
-      const cpuMicros = (cpuSeconds(master.pid) - before) * 1e6 / requests;
-      if (run > 0) list.push({ rate, cpuMicros });
+      await caughtUp(master, replica);
+      if (run === 0) continue;
+      rates.push(rate);
+      cpuMicros.push((cpuSeconds(master.pid) - before) * 1e6 / requests);
     }
   }
-  const lists = [...samples.values()];
   const name = `SET, pipeline ${PIPELINE}, one replica`;
   return [
-    { name: `${name}, commands/s`, digits: 0, values: lists.map((list) => median(list.map((one) => one.rate))) },
     {
-      name: `${name}, master's CPU µs/command`,
-      digits: 2,
-      values: lists.map((list) => median(list.map((one) => one.cpuMicros))),
+      name: `${name}, commands/s`,
+      digits: 0,
+      values: samples.map(({ rates }) => median(rates)),
+      ratios: samples.map(({ rates }) => pairedRatio(rates, samples[0].rates)),
     },
+    { name: `${name}, master's CPU µs/command`, digits: 2, values: samples.map(({ cpuMicros }) => median(cpuMicros)) },
   ];
 }
 

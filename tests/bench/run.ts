@@ -55,8 +55,8 @@ const only = text("only", "main,memory,start").toLowerCase().split(",");
 const chosen = (groups: readonly string[], name: string): boolean =>
   only.some((word) => groups.includes(word) || name.toLowerCase().startsWith(word));
 const effort: Effort = {
-  runs: Number(text("runs", options.quick ? "3" : "5")),
-  seconds: Number(text("seconds", options.quick ? "0.3" : "1.5")),
+  runs: Number(text("runs", options.quick ? "3" : "9")),
+  seconds: Number(text("seconds", options.quick ? "0.3" : "0.5")),
   keys: options.quick ? 200_000 : 1_000_000,
   clients: options.quick ? 2000 : 10_000,
 };
@@ -70,7 +70,9 @@ const tables = [
   await figureTable("clients", measureClients),
 ].filter((table) => table !== "");
 const report = [
-  `${cpus().length} × ${cpus()[0]?.model.trim()}; medians of ${effort.runs} runs, 50 connections.`,
+  `${cpus().length} × ${
+    cpus()[0]?.model.trim()
+  }; medians of ${effort.runs} runs, 50 connections; ratios of throughput are medians of the rounds' ratios.`,
   ...tables,
 ].join("\n\n");
 console.log(`\n${report}`);
@@ -90,7 +92,11 @@ async function throughputTable(): Promise<string> {
         const line = [
           row.name,
           String(pipeline),
-          ...withRatio(results.map((result) => result?.rate), (rate) => thousands(rate)),
+          ...withRatio(
+            results.map((result) => result?.rate),
+            thousands,
+            results.map((result) => result?.rateRatio ?? NaN),
+          ),
           ...withRatio(results.map((result) => result?.cpuMicros), (micros) => micros.toFixed(2)),
           ...results.map((result) => result === null ? "–" : result.p99.toFixed(2)),
         ];
@@ -140,20 +146,23 @@ async function figureTable(
   measure: (contestants: readonly Contestant[], effort: Effort) => Promise<Figure[]>,
 ): Promise<string> {
   if (!only.includes(group)) return "";
-  const lines = (await measure(contestants, effort)).map(({ name, digits, values }) => [
+  const lines = (await measure(contestants, effort)).map(({ name, digits, values, ratios }) => [
     name,
-    ...withRatio(values, (value) => digits === 0 ? thousands(value) : value.toFixed(digits)),
+    ...withRatio(values, (value) => digits === 0 ? thousands(value) : value.toFixed(digits), ratios),
   ]);
   for (const line of lines) console.log(line.join("  "));
   return table([group, ...labels], lines);
 }
 
-/** The figures as text; all but the first with their ratio to the first, which is Redis. */
-function withRatio(values: readonly (number | undefined)[], show: (value: number) => string): string[] {
+/** The figures as text; all but the first with their ratio to the first, which is Redis (`ratios`, where it is not plainly that). */
+function withRatio(
+  values: readonly (number | undefined)[],
+  show: (value: number) => string,
+  ratios: readonly number[] = values.map((value) => (value ?? NaN) / (values[0] ?? NaN)),
+): string[] {
   return values.map((value, i) => {
     if (value === undefined) return "–";
-    const [first] = values;
-    return i === 0 || first === undefined ? show(value) : `${show(value)} (${(value / first).toFixed(2)}×)`;
+    return i === 0 || Number.isNaN(ratios[i]) ? show(value) : `${show(value)} (${ratios[i].toFixed(2)}×)`;
   });
 }
 
