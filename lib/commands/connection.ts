@@ -44,22 +44,17 @@ export function isUser(name: string): boolean {
 
 /** Logs the client in as the user named by argument `i` with the password in argument `i + 1`, or replies with an error. */
 function login(c: Client, userAt: number): boolean {
-  if (!isUser(c.args.text(userAt))) return refuseLogin(c);
+  if (!isUser(c.args.text(userAt))) return c.fail(WRONGPASS);
   return loginDefault(c, userAt + 1);
 }
 
 function loginDefault(c: Client, passwordAt: number): boolean {
   const wanted = defaultPassword(c);
-  if (wanted !== null && !isPassword(c, passwordAt, wanted)) return refuseLogin(c);
+  if (wanted !== null && !isPassword(c, passwordAt, wanted)) return c.fail(WRONGPASS);
   c.user = "default";
   c.authenticated = true;
   c.deny &= ~Deny.AUTH;
   return true;
-}
-
-function refuseLogin(c: Client): boolean {
-  c.engine.stats.aclAuthDenied++;
-  return c.fail(WRONGPASS);
 }
 
 /** Takes a time that depends on the length of what was presented only, so that it tells nothing about the password. */

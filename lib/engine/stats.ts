@@ -19,33 +19,26 @@ export class Stats {
   reads = 0;
   writes = 0;
   peakMemory = 0;
-  aclAuthDenied = 0;
-  aclCommandDenied = 0;
+  /** Error replies to what a master or a replica has sent. */
   unexpectedErrors = 0;
-  expiredTimeCapReached = 0;
   /** Milliseconds spent deleting expired keys in the background. */
   expireCycleMs = 0;
-  pubsubSent = 0;
-  queryBufferLimitDisconnections = 0;
-  outputBufferLimitDisconnections = 0;
 
   reset(): void {
     this.connections = 0;
     this.commands = 0;
     this.input = 0;
     this.output = 0;
+    this.snapshots = 0;
+    this.replicationInput = 0;
+    this.replicationOutput = 0;
     this.rejectedConnections = 0;
     this.errorReplies = 0;
     this.errors.clear();
     this.evictedClients = 0;
     this.reads = 0;
     this.writes = 0;
-    this.aclAuthDenied = 0;
-    this.aclCommandDenied = 0;
     this.unexpectedErrors = 0;
-    this.expiredTimeCapReached = 0;
     this.expireCycleMs = 0;
-    this.queryBufferLimitDisconnections = 0;
-    this.outputBufferLimitDisconnections = 0;
   }
 }

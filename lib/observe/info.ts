@@ -252,7 +252,7 @@ function stats(engine: Engine): Field[] {
     ["sync_partial_err", replication.partialSyncsRefused],
     ["expired_keys", keyspace.expiredKeys],
     ["expired_stale_perc", "0.00"],
-    ["expired_time_cap_reached_count", stats.expiredTimeCapReached],
+    ["expired_time_cap_reached_count", 0],
     ["expire_cycle_cpu_milliseconds", whole(stats.expireCycleMs)],
     ["evicted_keys", keyspace.evictedKeys],
     ["evicted_clients", stats.evictedClients],

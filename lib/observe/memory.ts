@@ -23,6 +23,7 @@ export interface MemoryReport {
   readonly backlog: number;
   /** Bytes of the whole replication stream that is kept. */
   readonly stream: number;
+  /** Bytes that wait to be written to the AOF. */
   readonly aofBuffer: number;
   /** Of `used`, what `maxmemory` does not limit. */
   readonly notCounted: number;
@@ -35,7 +36,7 @@ export interface MemoryReport {
 }
 
 export function memoryReport(engine: Engine): MemoryReport {
-  const { keyspace, observation, platform: { process }, replication, stats } = engine;
+  const { keyspace, observation, persistence, platform: { process }, replication, stats } = engine;
   let clients = 0, replicas = 0;
   let hasReplicas = false;
   for (const client of engine.clients.values()) {
@@ -48,7 +49,8 @@ export function memoryReport(engine: Engine): MemoryReport {
   const stream = replication.stream.memory;
   const backlog = hasReplicas ? Math.min(stream, engine.config.values.replBacklogSize) : stream;
   replicas += stream - backlog;
-  const used = keyspace.usedMemory + clients + replicas + backlog;
+  const aofBuffer = persistence.aof.bufferLength;
+  const used = keyspace.usedMemory + clients + replicas + backlog + aofBuffer;
   stats.peakMemory = Math.max(stats.peakMemory, used);
   const databases = keyspace.databases.filter((db) => db.dict.count > 0).map((db) => ({
     index: db.index,
@@ -56,7 +58,7 @@ export function memoryReport(engine: Engine): MemoryReport {
     expires: db.deadlines.bytes,
   }));
   const startup = observation.startupMemory;
-  let overhead = startup + clients + replicas + backlog;
+  let overhead = startup + clients + replicas + backlog + aofBuffer;
   for (const { main, expires } of databases) overhead += main + expires;
   const dataset = Math.max(0, used - overhead);
   const net = used - startup;
@@ -71,8 +73,8 @@ export function memoryReport(engine: Engine): MemoryReport {
     replicas,
     backlog,
     stream,
-    aofBuffer: 0,
-    notCounted: stream - backlog,
+    aofBuffer,
+    notCounted: stream - backlog + aofBuffer,
     databases,
     overhead,
     dataset,

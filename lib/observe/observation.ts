@@ -215,7 +215,7 @@ export class Observation {
 
   /** CONFIG RESETSTAT. */
   reset(): void {
-    const { eviction, keyspace, stats, table, replication } = this.engine;
+    const { eviction, keyspace, persistence, stats, table, replication } = this.engine;
     stats.reset();
     keyspace.hits = 0;
     keyspace.misses = 0;
@@ -223,6 +223,10 @@ export class Observation {
     keyspace.evictedKeys = 0;
     eviction.resetExceeded();
     keyspace.lazyFreed = 0;
+    persistence.saves = 0;
+    persistence.aof.rewrites = 0;
+    persistence.aof.consecutiveFailures = 0;
+    persistence.aof.delayedSyncs = 0;
     replication.fullSyncs = 0;
     replication.partialSyncs = 0;
     replication.partialSyncsRefused = 0;

@@ -173,7 +173,6 @@ export class Replicas {
       else if (now - replica.aboveSoftLimitSince > softSeconds * 1000) over = true;
     } else replica.aboveSoftLimitSince = 0;
     if (!over || client.closed) return;
-    engine.stats.outputBufferLimitDisconnections++;
     engine.log.warning(
       `Client ${clientInfo(client)} scheduled to be closed ASAP for overcoming of output buffer limits.`,
     );

@@ -252,7 +252,6 @@ export class ClientConnection implements ConnectionHandler, Link {
     if (end > this.#inputPeak) this.#inputPeak = end;
     const limit = this.server.config.values.clientQueryBufferLimit;
     if (this.inputBytes > limit && !this.client.isMaster) {
-      this.server.engine.stats.queryBufferLimitDisconnections++;
       const start = JSON.stringify(String.fromCharCode(...this.#input.subarray(0, 64)));
       this.server.engine.log.warning(
         `Closing client that reached max query buffer length: ${
@@ -459,8 +458,10 @@ export class ClientConnection implements ConnectionHandler, Link {
     if (taken < length) this.#enqueue(bytes, taken, length, true);
   }
 
-  /** Queues a copy of `bytes[from, end)`. */
-  /** `keeps`: nobody else changes the bytes, so a long piece is queued as it is (replicas share the stream's blocks). */
+  /**
+   * Queues `bytes[from, end)`: a copy, or with `keeps` (nobody changes the bytes later) a long piece as it is, so that replicas share the
+   * stream's blocks.
+   */
   #enqueue(bytes: Uint8Array, from: number, end: number, keeps: boolean): void {
     const length = end - from;
     const last = this.#queue.length - 1;
@@ -521,7 +522,6 @@ export class ClientConnection implements ConnectionHandler, Link {
 
   #closeOverLimit(): void {
     const { engine } = this.server;
-    engine.stats.outputBufferLimitDisconnections++;
     engine.log.warning(
       `Client ${clientInfo(this.client)} scheduled to be closed ASAP for overcoming of output buffer limits.`,
     );

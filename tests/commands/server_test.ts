@@ -82,8 +82,14 @@ test("CONFIG SET and INFO see the same server", () => {
   assertEquals(field("errorstats", "errorstat_WRONGTYPE"), "count=1");
   assert(field("commandstats", "cmdstat_hget")!.endsWith("rejected_calls=0,failed_calls=1"));
   assertEquals(field("latencystats", "latency_percentiles_usec_hget")?.split(",").length, 3);
+  assertEquals(server.run("SAVE"), "+OK\r\n");
+  assertEquals(field("persistence", "rdb_saves"), "1");
+  server.run("BGSAVE");
+  assertEquals(field("stats", "total_forks"), "1");
   server.run("CONFIG", "RESETSTAT");
   assertEquals(field("stats", "keyspace_hits"), "0");
+  assertEquals(field("stats", "total_forks"), "0");
+  assertEquals(field("persistence", "rdb_saves"), "0");
   assertEquals(field("commandstats", "cmdstat_hget"), undefined);
   assertEquals(server.run("INFO", "everything").match(/^.*# /gm)?.length, 13);
   assertEquals(server.run("INFO").match(/^.*# /gm)?.length, 11);
