@@ -391,6 +391,11 @@ export function latin1(buf: Uint8Array, off: number, len: number): string {
   return text;
 }
 
+/** Two lower-case hexadecimal digits for each byte. */
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** The low byte of each character of `text`. */
 export function fromLatin1(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);

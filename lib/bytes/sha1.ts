@@ -1,13 +1,15 @@
 /**
- * SHA-1, for names rather than secrets: DEBUG DIGEST and the names of cached scripts. Both are compared with what Redis computes.
+ * SHA-1, for DEBUG DIGEST, whose results are compared with Redis's.
  *
- * DEBUG DIGEST hashes every element of a data set, mostly short ones, synchronously; so the state and the message schedule are reused
- * module-wide and the result is written into the caller's bytes.
+ * It hashes every element of a data set, mostly short ones, synchronously; so the state, the message schedule and the last blocks are
+ * reused module-wide and the result is written into the caller's bytes.
  */
 
-import { readI32BE } from "./binary.ts";
-import { eachBlock, writeWords } from "./sha_blocks.ts";
+import { readI32BE, writeU32BE } from "./binary.ts";
 
+const BLOCK = 64;
+/** The last one or two blocks: the input's end, a bit, zeros, and the input's length in bits. */
+const tail = new Uint8Array(2 * BLOCK);
 const schedule = new Int32Array(80);
 const state = new Int32Array(5);
 
@@ -51,16 +53,16 @@ export function sha1(buf: Uint8Array, start: number, end: number, into: Uint8Arr
   state[2] = 0x98badcfe;
   state[3] = 0x10325476;
   state[4] = 0xc3d2e1f0;
-  eachBlock(buf, start, end, block);
-  writeWords(state, into, at, 20);
-}
-
-const digest = new Uint8Array(20);
-
-/** The digest in 40 lower-case hexadecimal digits. */
-export function sha1Hex(buf: Uint8Array, start: number, end: number): string {
-  sha1(buf, start, end, digest);
-  let text = "";
-  for (let i = 0; i < 20; i++) text += (digest[i] < 16 ? "0" : "") + digest[i].toString(16);
-  return text;
+  let from = start;
+  for (; end - from >= BLOCK; from += BLOCK) block(buf, from);
+  const rest = end - from;
+  for (let i = 0; i < rest; i++) tail[i] = buf[from + i];
+  tail[rest] = 0x80;
+  const size = rest < BLOCK - 8 ? BLOCK : 2 * BLOCK;
+  tail.fill(0, rest + 1, size);
+  const bytes = end - start;
+  writeU32BE(tail, size - 8, Math.floor(bytes / 2 ** 29));
+  writeU32BE(tail, size - 4, bytes << 3);
+  for (let off = 0; off < size; off += BLOCK) block(tail, off);
+  for (let i = 0; i < 5; i++) writeU32BE(into, at + i * 4, state[i]);
 }

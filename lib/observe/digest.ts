@@ -8,7 +8,7 @@
  * How a type's elements are walked is a line in `ELEMENTS`.
  */
 
-import { formatDouble, fromLatin1 } from "../bytes/ascii.ts";
+import { formatDouble, fromLatin1, hex } from "../bytes/ascii.ts";
 import { writeU32BE } from "../bytes/binary.ts";
 import { sha1 } from "../bytes/sha1.ts";
 import type { Database } from "../store/database.ts";
@@ -60,7 +60,7 @@ export class Digest {
   }
 
   hex(): string {
-    return Array.from(this.bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return hex(this.bytes);
   }
 }
 

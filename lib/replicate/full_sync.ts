@@ -6,6 +6,7 @@
  * meanwhile stays in the stream and is sent when the replica has the snapshot.
  */
 
+import { hex } from "../bytes/ascii.ts";
 import { errorReply } from "../resp/errors.ts";
 import type { File } from "../platform/platform.ts";
 import type { Snapshot, SnapshotSink } from "../persist/snapshot.ts";
@@ -116,10 +117,7 @@ export class FullSync {
   #toConnections(replicas: Replica[]): void {
     const { engine, stream } = this.replication;
     const { persistence } = engine;
-    const mark = Array.from(
-      engine.platform.random.bytes(MARK_BYTES),
-      (byte) => byte.toString(16).padStart(2, "0"),
-    ).join("");
+    const mark = hex(engine.platform.random.bytes(MARK_BYTES));
     const [{ withoutData, withoutFunctions }] = replicas;
     for (const replica of replicas) {
       this.#announce(replica, stream.offset);

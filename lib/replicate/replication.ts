@@ -8,9 +8,8 @@
  * Behaviour and texts: replication.c of Redis 7.0.
  */
 
-import type { Args } from "../bytes/args.ts";
-import { fromLatin1, latin1 } from "../bytes/ascii.ts";
-import { Args as Arguments } from "../bytes/args.ts";
+import { fromLatin1, hex, latin1 } from "../bytes/ascii.ts";
+import { Args } from "../bytes/args.ts";
 import type { Client } from "../engine/client.ts";
 import type { Database } from "../store/database.ts";
 import { Deny } from "../engine/command.ts";
@@ -29,8 +28,8 @@ const SHOWN = 256;
 /** Milliseconds. */
 const DISK_WARNING_EVERY = 10_000;
 const NO_ID = "0".repeat(40);
-const PING = Arguments.of("PING");
-const GETACK = Arguments.of("REPLCONF", "GETACK", "*");
+const PING = Args.of("PING");
+const GETACK = Args.of("REPLCONF", "GETACK", "*");
 
 interface Waiter {
   readonly client: Client;
@@ -79,7 +78,7 @@ export class Replication implements PropagationListener {
   }
 
   #newId(): string {
-    return Array.from(this.engine.platform.random.bytes(20), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return hex(this.engine.platform.random.bytes(20));
   }
 
   changeId(): void {
@@ -126,7 +125,7 @@ export class Replication implements PropagationListener {
     if (this.isReplica) return;
     if (db !== this.#selected) {
       this.#selected = db;
-      this.#encode(Arguments.of("SELECT", db));
+      this.#encode(Args.of("SELECT", db));
     }
     if (args.begin >= 0) this.append(args.buf, args.begin, args.end);
     else this.#encode(args);
@@ -286,7 +285,7 @@ export class Replication implements PropagationListener {
     this.loadedInfo(header);
     if (!this.stream.active) return;
     const { lazyfreeLazyExpire } = this.engine.config.values;
-    this.command(db.index, Arguments.of(lazyfreeLazyExpire ? "UNLINK" : "DEL", key.bytes(0)));
+    this.command(db.index, Args.of(lazyfreeLazyExpire ? "UNLINK" : "DEL", key.bytes(0)));
     this.trim();
   }
 

@@ -174,11 +174,6 @@ export class Reply {
     this.#line();
   }
 
-  /** The same for any number of digits. */
-  bulkBigInt(n: bigint): void {
-    this.text(n.toString());
-  }
-
   emptyBulk(): void {
     this.raw(EMPTY_BULK);
   }

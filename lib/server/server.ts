@@ -14,7 +14,7 @@ import type { Client } from "../engine/client.ts";
 import { Deny } from "../engine/command.ts";
 import { Engine, type ServerControl, type ShutdownOptions } from "../engine/engine.ts";
 import { CommandTable } from "../engine/table.ts";
-import { fromLatin1 } from "../bytes/ascii.ts";
+import { fromLatin1, hex } from "../bytes/ascii.ts";
 import { Log, LogLevel } from "../observe/log.ts";
 import { Observation } from "../observe/observation.ts";
 import { Persistence } from "../persist/persistence.ts";
@@ -276,8 +276,4 @@ function refuse(connection: Connection, error: Uint8Array): ConnectionHandler {
 
 function isLoopback(remote: string): boolean {
   return remote.startsWith("127.") || remote.startsWith("[::1]");
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
