@@ -5,7 +5,7 @@ import { errorOf } from "../kit/reply.ts";
 import { hasRedis, startRedis } from "../kit/server.ts";
 import * as ascii from "../../lib/bytes/ascii.ts";
 import { numberTexts } from "./number_texts.ts";
-import { seeded } from "./seeded.ts";
+import { Seeded } from "../kit/seeded.ts";
 
 /** Runs a parser on `text` lying somewhere inside a larger buffer, between bytes that would change the result if read. */
 function at<T>(parse: (buf: Uint8Array, off: number, len: number) => T, text: string): T {
@@ -20,7 +20,7 @@ function modelInt64(text: string): bigint | null {
 }
 
 test("integers: one spelling, 64 bits", () => {
-  for (const text of numberTexts(seeded(2), 20_000)) {
+  for (const text of numberTexts(new Seeded(2), 20_000)) {
     const expected = modelInt64(text);
     assertEquals(at(ascii.isInt64, text), expected !== null, text);
     assertEquals(at(ascii.parseBigInt64, text), expected, text);
@@ -29,7 +29,7 @@ test("integers: one spelling, 64 bits", () => {
 });
 
 test("integers: the nearest double near rounding ties", () => {
-  const random = seeded(3);
+  const random = new Seeded(3);
   for (let i = 0; i < 5000; i++) {
     const value = BigInt.asIntN(63, (BigInt(random.u32()) << 31n) | BigInt(random.u32() >>> random.below(32)));
     assertEquals(at(ascii.parseInt64, String(value)), Number(value), String(value));
@@ -69,7 +69,7 @@ test("unsigned integers and cursors", () => {
 });
 
 test("written integers are what String() makes", () => {
-  const random = seeded(4);
+  const random = new Seeded(4);
   const numbers = [0, -0, 9, 10, 99, 100, 999999999, 1e9, 1e9 + 1, 9999999999, Number.MAX_SAFE_INTEGER];
   for (let power = 1; power < 1e16; power *= 10) numbers.push(power - 1, power, power + 1);
   for (let i = 0; i < 5000; i++) {
@@ -143,7 +143,7 @@ test("Redis reads and prints the same texts the same way", async () => {
   if (!hasRedis()) return;
   await using server = await startRedis();
   const client = await server.connect();
-  const texts = numberTexts(seeded(6), 4000);
+  const texts = numberTexts(new Seeded(6), 4000);
   await client.ok("ZADD", "bounds", "-inf", "a", "-2.5", "b", 0, "c", "0.3", "d", 7, "e", "1e300", "f", "inf", "g");
   const scores = [-Infinity, -2.5, 0, 0.3, 7, 1e300, Infinity];
   for (const text of texts) {

@@ -2,10 +2,10 @@
 import { assertEquals } from "@std/assert";
 import { test } from "../kit/test.ts";
 import * as binary from "../../lib/bytes/binary.ts";
-import { seeded } from "./seeded.ts";
+import { Seeded } from "../kit/seeded.ts";
 
 test("reads are DataView's", () => {
-  const random = seeded(18);
+  const random = new Seeded(18);
   for (let i = 0; i < 500; i++) {
     const buf = random.bytes(19);
     const view = new DataView(buf.buffer);
@@ -21,7 +21,7 @@ test("reads are DataView's", () => {
 });
 
 test("writes are DataView's and touch nothing else", () => {
-  const random = seeded(19);
+  const random = new Seeded(19);
   for (let i = 0; i < 500; i++) {
     const at = 1 + random.below(8);
     const signed = random.u32() | 0;

@@ -4,7 +4,7 @@ import { test } from "../kit/test.ts";
 import { hasRedis, startRedis } from "../kit/server.ts";
 import { fromLatin1 } from "../../lib/bytes/ascii.ts";
 import { globMatch } from "../../lib/bytes/glob.ts";
-import { type Seeded, seeded } from "./seeded.ts";
+import { Seeded } from "../kit/seeded.ts";
 
 /** The pattern and the text lie between bytes that would change the result if they were read. */
 function matches(pattern: string, text: string, nocase = false): boolean {
@@ -73,7 +73,7 @@ test("KEYS of Redis finds the same keys", async () => {
   if (!hasRedis()) return;
   await using server = await startRedis();
   const client = await server.connect();
-  const random = seeded(16);
+  const random = new Seeded(16);
   const keys = new Set([""]);
   while (keys.size < 250) {
     keys.add(Array.from({ length: random.below(6) }, () => random.pick("aabbABc[]^-\\*?\x80\xff")).join(""));
@@ -94,7 +94,7 @@ test("COMMAND LIST of Redis, which ignores case, finds the same names", async ()
   if (!hasRedis()) return;
   await using server = await startRedis();
   const client = await server.connect();
-  const random = seeded(17);
+  const random = new Seeded(17);
   const names = await client.ok("COMMAND", "LIST") as string[];
   const patterns = Array.from({ length: 3000 }, () => randomPattern(random, "sSeEtTgGhH[[]]^--\\****??"));
   const replies = await client.pipeline(patterns.map((p) => ["COMMAND", "LIST", "FILTERBY", "PATTERN", p]));

@@ -12,7 +12,7 @@ import {
   parseLongDouble,
 } from "../../lib/bytes/longdouble.ts";
 import { numberTexts } from "./number_texts.ts";
-import { seeded } from "./seeded.ts";
+import { Seeded } from "../kit/seeded.ts";
 
 function parse(text: string) {
   return parseLongDouble(fromLatin1(`7${text}7`), 1, text.length);
@@ -65,7 +65,7 @@ test("INCRBYFLOAT of Redis agrees on every pair", async () => {
   if (!hasRedis()) return;
   await using server = await startRedis();
   const client = await server.connect();
-  const random = seeded(7);
+  const random = new Seeded(7);
   const texts = numberTexts(random, 3000);
   const sums: string[] = [];
   for (let i = 0; i < 6000; i++) {

@@ -1,6 +1,6 @@
 /** Texts that are numbers, nearly numbers, or one byte away from numbers: what the parsers are compared with Redis on. */
 
-import type { Seeded } from "./seeded.ts";
+import type { Seeded } from "../kit/seeded.ts";
 
 const EDGES = [
   ..."0 -0 +0 00 1 -1 +1 01 -01 007 - + . -. 5. .5 -.5 +.5 1e 1e5 1E5 1e+5 1e-5 1e+ e5 .e5 1.5.5 1,5 0x 0x. 0x1 0X1P3"

@@ -4,7 +4,7 @@ import { test } from "../kit/test.ts";
 import { hasRedis, startRedis } from "../kit/server.ts";
 import { fromLatin1, hex } from "../../lib/bytes/ascii.ts";
 import { sha1 } from "../../lib/bytes/sha1.ts";
-import { seeded } from "./seeded.ts";
+import { Seeded } from "../kit/seeded.ts";
 
 function sha1Hex(text: string): string {
   const bytes = fromLatin1(`<${text}>`);
@@ -36,7 +36,7 @@ test("Redis names scripts by the same digests", async () => {
   if (!hasRedis()) return;
   await using server = await startRedis();
   const client = await server.connect();
-  const random = seeded(11);
+  const random = new Seeded(11);
   const scripts = Array.from({ length: 200 }, (_, length) => {
     const text = Array.from({ length }, () => String.fromCharCode(97 + random.below(26))).join("");
     return `return 1 --${text}`;

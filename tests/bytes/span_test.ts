@@ -3,10 +3,10 @@
 import { assertEquals } from "@std/assert";
 import { compareBytes, copyBytes, equalBytes } from "../../lib/bytes/span.ts";
 import { test } from "../kit/test.ts";
-import { seeded } from "./seeded.ts";
+import { Seeded } from "../kit/seeded.ts";
 
 test("the order of byte strings is memcmp's, then the length's", () => {
-  const random = seeded(5);
+  const random = new Seeded(5);
   for (let i = 0; i < 2000; i++) {
     const [a, b] = [0, 0].map(() => Array.from({ length: random.below(5) }, () => random.pick([0, 1, 127, 128, 255])));
     const [textA, textB] = [a, b].map((bytes) => String.fromCharCode(...bytes));

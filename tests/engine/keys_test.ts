@@ -15,7 +15,7 @@ import {
   sortKeys,
   sortRoKeys,
 } from "../../lib/engine/keys.ts";
-import { seeded } from "../bytes/seeded.ts";
+import { Seeded } from "../kit/seeded.ts";
 import type { Reply } from "../kit/reply.ts";
 import { hasRedis, startRedis } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
@@ -68,7 +68,7 @@ test("finds the same keys with the same flags as Redis, whatever the arguments",
   await using redis = await startRedis();
   const client = await redis.connect();
   await client.ok("HELLO", "3");
-  const random = seeded(7);
+  const random = new Seeded(7);
   const words =
     "a b c 0 1 2 3 -1 x 12345678901 STORE storedist KEYS streams STREAMS get SET incrby LIMIT by auth AUTH2 overflow"
       .split(" ").concat("");

@@ -4,7 +4,7 @@ import { Args } from "../../lib/bytes/args.ts";
 import { fromLatin1 } from "../../lib/bytes/ascii.ts";
 import { Command } from "../../lib/engine/command.ts";
 import { CommandTable } from "../../lib/engine/table.ts";
-import { seeded } from "../bytes/seeded.ts";
+import { Seeded } from "../kit/seeded.ts";
 import { test } from "../kit/test.ts";
 
 function make(name: string, ...subcommands: string[]): Command {
@@ -88,7 +88,7 @@ test("renamed commands keep their own name", () => {
 });
 
 test("a table of random names behaves like a map", () => {
-  const random = seeded(3);
+  const random = new Seeded(3);
   const table = new CommandTable();
   const model = new Map<string, Command>();
   const name = () => Array.from({ length: 1 + random.below(3) }, () => random.pick("abcdeABC_-")).join("");

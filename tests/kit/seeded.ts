@@ -1,45 +1,25 @@
 /**
- * Repeatable randomness for tests: a small generator (xoshiro128**) whose whole sequence follows from one seed, and the arguments that
- * break servers. A failing test prints its seed; the same seed gives the same commands on either runtime.
+ * Repeatable randomness for tests: a generator whose whole sequence follows from one seed, and the arguments that break servers. A
+ * failing test prints its seed; the same seed gives the same commands on either runtime.
  */
 
+import { Xoshiro } from "../../lib/platform/random.ts";
 import type { Argument } from "./client.ts";
 
 export class Seeded {
-  #a: number;
-  #b: number;
-  #c: number;
-  #d: number;
+  readonly #source: Xoshiro;
 
   constructor(readonly seed: number) {
-    // The state is filled by splitmix32, so that neighbouring seeds give unrelated sequences.
-    let z = seed | 0;
-    const next = () => {
-      z = (z + 0x9e3779b9) | 0;
-      let t = z ^ (z >>> 16);
-      t = Math.imul(t, 0x21f0aaad);
-      t ^= t >>> 15;
-      t = Math.imul(t, 0x735a2d97);
-      return t ^ (t >>> 15);
-    };
-    this.#a = next();
-    this.#b = next();
-    this.#c = next();
-    this.#d = next() | 1;
+    this.#source = new Xoshiro(seed, null);
   }
 
   /** Uniform in [0, 2^32). */
   u32(): number {
-    const x = Math.imul(this.#b, 5);
-    const result = Math.imul((x << 7) | (x >>> 25), 9);
-    const t = this.#b << 9;
-    this.#c ^= this.#a;
-    this.#d ^= this.#b;
-    this.#b ^= this.#c;
-    this.#a ^= this.#d;
-    this.#c ^= t;
-    this.#d = (this.#d << 11) | (this.#d >>> 21);
-    return result >>> 0;
+    return this.#source.u32();
+  }
+
+  bytes(count: number): Uint8Array {
+    return this.#source.bytes(count);
   }
 
   /** A whole number in [0, limit), limit ≤ 2^32. */
@@ -57,7 +37,8 @@ export class Seeded {
     return this.u32() < probability * 0x1_0000_0000;
   }
 
-  pick<T>(items: readonly T[]): T {
+  /** One of the items, or of a text's characters. */
+  pick<T>(items: ArrayLike<T>): T {
     return items[this.below(items.length)];
   }
 
@@ -225,7 +206,7 @@ export function hostileArgument(random: Seeded): Argument {
 }
 
 /** 64 KB to 1 MB, half compressible. */
-export function longArgument(random: Seeded): string {
+function longArgument(random: Seeded): string {
   const unit = random.binary(random.between(1, 64));
   return unit.repeat(Math.ceil(random.pick([65_536, 262_144, 1_048_576]) / unit.length));
 }
