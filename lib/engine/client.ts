@@ -54,6 +54,31 @@ export interface Link {
   onDrained: (() => void) | null;
 }
 
+/** A link with nobody at its other end, which drops what it is given: that of the AOF's loader. */
+export class NoLink implements Link {
+  readonly isUnixSocket = false;
+  readonly descriptor = -1;
+  readonly inputBytes = 0;
+  readonly inputFree = 0;
+  readonly outputBytes = 0;
+  readonly outputChunks = 0;
+  readonly replyBufferSize = 0;
+  readonly replyBufferPeak = 0;
+  readonly memory = 0;
+  onDrained: (() => void) | null = null;
+
+  constructor(readonly remote: string, readonly local: string) {}
+
+  send(_bytes: Uint8Array): void {}
+  sendNow(_bytes: Uint8Array): void {}
+  sendGathered(): void {}
+  flush(): void {}
+  resume(): void {}
+  setNoDelay(_on: boolean): void {}
+  closeAfterReply(): void {}
+  close(): void {}
+}
+
 export class Client {
   readonly id: number;
   /** Latin1 bytes given by CLIENT SETNAME or HELLO. */

@@ -10,7 +10,7 @@
 
 import { latin1, parseInt64 } from "../bytes/ascii.ts";
 import { hostPath } from "../bytes/path.ts";
-import { Client, type Link } from "../engine/client.ts";
+import { Client, NoLink } from "../engine/client.ts";
 import { Deny, Flag } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
 import { endRun } from "../engine/execute.ts";
@@ -24,30 +24,6 @@ const CR = 13;
 const LF = 10;
 const ZERO = 48;
 const NINE = 57;
-
-/** Nobody reads the replies to a file. */
-const NO_LINK: Link = {
-  remote: "aof",
-  local: "",
-  isUnixSocket: false,
-  descriptor: -1,
-  inputBytes: 0,
-  inputFree: 0,
-  outputBytes: 0,
-  outputChunks: 0,
-  replyBufferSize: 0,
-  replyBufferPeak: 0,
-  memory: 0,
-  onDrained: null,
-  send() {},
-  sendNow() {},
-  sendGathered() {},
-  flush() {},
-  resume() {},
-  setNoDelay() {},
-  closeAfterReply() {},
-  close() {},
-};
 
 /** Loads everything. Rejects with an Error whose message is the last thing to be logged. */
 export async function loadAof(engine: Engine, persistence: Persistence): Promise<void> {
@@ -184,7 +160,7 @@ class AofReader {
         }`,
       );
     }
-    const client = new Client(engine, NO_LINK);
+    const client = new Client(engine, new NoLink("aof", ""));
     client.isTrusted = true;
     client.authenticated = true;
     client.args = this.#args;

@@ -10,36 +10,12 @@
 import { Args, type Part } from "../../lib/bytes/args.ts";
 import { latin1 } from "../../lib/bytes/ascii.ts";
 import { Config } from "../../lib/config/config.ts";
-import { Client, type Link } from "../../lib/engine/client.ts";
+import { Client, NoLink } from "../../lib/engine/client.ts";
 import type { Engine } from "../../lib/engine/engine.ts";
 import { execute } from "../../lib/engine/execute.ts";
 import { createPlatform, type Simulation } from "../../lib/platform/memory.ts";
 import { Server } from "../../lib/server/server.ts";
 import { Attention } from "../../lib/store/keyspace.ts";
-
-/** Nobody reads at the other end. */
-const NOWHERE: Link = {
-  remote: "127.0.0.1:1",
-  local: "127.0.0.1:2",
-  isUnixSocket: false,
-  descriptor: 0,
-  inputBytes: 0,
-  inputFree: 0,
-  outputBytes: 0,
-  outputChunks: 0,
-  replyBufferSize: 0,
-  replyBufferPeak: 0,
-  memory: 0,
-  onDrained: null,
-  send() {},
-  sendNow() {},
-  sendGathered() {},
-  flush() {},
-  resume() {},
-  setNoDelay() {},
-  closeAfterReply() {},
-  close() {},
-};
 
 export class InProcess {
   readonly engine: Engine;
@@ -69,7 +45,7 @@ export class InProcess {
 
   /** A further client. */
   connect(): Client {
-    return new Client(this.engine, NOWHERE);
+    return new Client(this.engine, new NoLink("127.0.0.1:1", "127.0.0.1:2"));
   }
 
   /** The reply, as it would go over the wire. */

@@ -11,7 +11,7 @@
 import { Args, type Part } from "../../lib/bytes/args.ts";
 import { latin1 } from "../../lib/bytes/ascii.ts";
 import { Config } from "../../lib/config/config.ts";
-import { Client, type Link } from "../../lib/engine/client.ts";
+import { Client, NoLink } from "../../lib/engine/client.ts";
 import { execute } from "../../lib/engine/execute.ts";
 import { type Machine, Simulation } from "../../lib/platform/memory.ts";
 import { Server } from "../../lib/server/server.ts";
@@ -19,42 +19,29 @@ import { Server } from "../../lib/server/server.ts";
 export const PORT = 6379;
 
 /** Takes the replies of a client that sits in the server's own process. */
-class ReplyTaker implements Link {
-  readonly remote = "127.0.0.1:1";
-  readonly local = "127.0.0.1:2";
-  readonly isUnixSocket = false;
-  readonly descriptor = 0;
-  readonly inputBytes = 0;
-  readonly inputFree = 0;
-  readonly outputBytes = 0;
-  readonly outputChunks = 0;
-  readonly replyBufferSize = 0;
-  readonly replyBufferPeak = 0;
-  readonly memory = 0;
-  onDrained: (() => void) | null = null;
+class ReplyTaker extends NoLink {
   text = "";
   closed = false;
 
-  constructor(readonly server: Server) {}
+  constructor(readonly server: Server) {
+    super("127.0.0.1:1", "127.0.0.1:2");
+  }
 
-  send(bytes: Uint8Array): void {
+  override send(bytes: Uint8Array): void {
     this.text += latin1(bytes, 0, bytes.length);
   }
-  sendNow(bytes: Uint8Array): void {
+  override sendNow(bytes: Uint8Array): void {
     this.send(bytes);
   }
-  flush(): void {
+  override flush(): void {
     const { reply } = this.server.engine;
     this.text += latin1(reply.buf, 0, reply.at);
     reply.clear();
   }
-  sendGathered(): void {}
-  resume(): void {}
-  setNoDelay(): void {}
-  closeAfterReply(): void {
+  override closeAfterReply(): void {
     this.closed = true;
   }
-  close(): void {
+  override close(): void {
     this.closed = true;
   }
 }
