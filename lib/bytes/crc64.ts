@@ -3,7 +3,8 @@
  * payloads.
  *
  * Every byte of a data set goes through here on each save and load. A 64-bit CRC as BigInt would be slower than the disk, so the
- * register is two int32 halves, and eight bytes are folded per step with eight tables ("slicing by 8").
+ * register is two int32 halves, and eight bytes are folded per step with eight tables ("slicing by 8"). They are read as two words, which
+ * takes little more than half the time of putting words together from bytes.
  */
 
 /** The polynomial with its bits reversed, in halves. */
@@ -33,6 +34,9 @@ for (let i = 256; i < LOW.length; i++) {
   HIGH[i] = (high >>> 8) ^ HIGH[low & 255];
 }
 
+/** Fewer bytes than this are not worth a view of their words. */
+const LONG = 64;
+
 /** A running checksum; a new one stands at 0. */
 export class Crc64 {
   /** The halves of the checksum, as signed int32. In files the low half comes first, little-endian. */
@@ -47,12 +51,33 @@ export class Crc64 {
 
   /** Takes in `buf[start, end)`. */
   update(buf: Uint8Array, start: number, end: number): void {
+    if (end - start < LONG) return this.#bytes(buf, start, end);
+    const aligned = start + (-(buf.byteOffset + start) & 3);
+    const count = (end - aligned) >>> 3;
+    this.#bytes(buf, start, aligned);
+    this.#words(new Int32Array(buf.buffer, buf.byteOffset + aligned, count * 2));
+    this.#bytes(buf, aligned + count * 8, end);
+  }
+
+  #bytes(buf: Uint8Array, start: number, end: number): void {
     let lo = this.lo;
     let hi = this.hi;
-    let at = start;
-    for (; at + 8 <= end; at += 8) {
-      lo ^= buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24);
-      hi ^= buf[at + 4] | (buf[at + 5] << 8) | (buf[at + 6] << 16) | (buf[at + 7] << 24);
+    for (let at = start; at < end; at++) {
+      const index = (lo ^ buf[at]) & 255;
+      lo = ((lo >>> 8) | (hi << 24)) ^ LOW[index];
+      hi = (hi >>> 8) ^ HIGH[index];
+    }
+    this.lo = lo;
+    this.hi = hi;
+  }
+
+  /** Eight bytes at a time, as two little-endian words. */
+  #words(words: Int32Array): void {
+    let lo = this.lo;
+    let hi = this.hi;
+    for (let at = 0; at < words.length; at += 2) {
+      lo ^= words[at];
+      hi ^= words[at + 1];
       const a = 0x700 | (lo & 255);
       const b = 0x600 | ((lo >>> 8) & 255);
       const c = 0x500 | ((lo >>> 16) & 255);
@@ -63,11 +88,6 @@ export class Crc64 {
       const h = hi >>> 24;
       lo = LOW[a] ^ LOW[b] ^ LOW[c] ^ LOW[d] ^ LOW[e] ^ LOW[f] ^ LOW[g] ^ LOW[h];
       hi = HIGH[a] ^ HIGH[b] ^ HIGH[c] ^ HIGH[d] ^ HIGH[e] ^ HIGH[f] ^ HIGH[g] ^ HIGH[h];
-    }
-    for (; at < end; at++) {
-      const index = (lo ^ buf[at]) & 255;
-      lo = ((lo >>> 8) | (hi << 24)) ^ LOW[index];
-      hi = (hi >>> 8) ^ HIGH[index];
     }
     this.lo = lo;
     this.hi = hi;
