@@ -7,13 +7,12 @@
 import { Crc64 } from "../bytes/crc64.ts";
 import { readU16LE, writeU16LE } from "../bytes/binary.ts";
 import type { Database } from "../store/database.ts";
+import { RDB_VERSION } from "./rdb_format.ts";
 import { CorruptData, RdbReader } from "./rdb_reader.ts";
 import { RdbWriter } from "./rdb_writer.ts";
 import type { LooseValue, ValueContext } from "./value_codec.ts";
-import { readValue, valueType, writeValue } from "./values.ts";
+import { isValueType, readValue, valueType, writeValue } from "./values.ts";
 
-/** The version of the RDB format that Redis 7.0 writes, and the newest that it reads. */
-export const RDB_VERSION = 10;
 const FOOTER = 10;
 const CRC = 8;
 
@@ -61,7 +60,9 @@ export function readPayload(
   }
   const input = new RdbReader(buf, off, end);
   try {
-    return readValue(context, input.byte(), input, value) ? "ok" : "corrupt";
+    const type = input.byte();
+    if (!isValueType(type, RDB_VERSION)) return input.fail(`unknown value type ${type}`);
+    return readValue(context, type, input, value) ? "ok" : "corrupt";
   } catch (error) {
     if (!(error instanceof CorruptData)) throw error;
     context.log.verbose(error.logLine);

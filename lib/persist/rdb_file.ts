@@ -16,7 +16,7 @@ import type { File, Files, PlatformError } from "../platform/platform.ts";
 import type { Database } from "../store/database.ts";
 import { CorruptData } from "./rdb_reader.ts";
 import type { RdbSource } from "./rdb_source.ts";
-import { Opcode, RDB_VERSION } from "./rdb_format.ts";
+import { NEWEST_VERSION, Opcode } from "./rdb_format.ts";
 import type { SnapshotSink } from "./snapshot.ts";
 import { LooseValue, RdbType } from "./value_codec.ts";
 import { isValueType, readValue } from "./values.ts";
@@ -24,8 +24,12 @@ import { isValueType, readValue } from "./values.ts";
 /** Bytes of one write, and writes under way before the snapshot waits. The buffers are used again and again. */
 const CHUNK = 256 * 1024;
 const FULL = 8;
-/** With rdb-save-incremental-fsync, the file is synced each time so much was written, so that the last sync is short. */
+/**
+ * With rdb-save-incremental-fsync, the file is synced each time so much was written, so that the last sync is short. Writing goes on
+ * meanwhile, because what is saved under write load cannot wait and would gather in memory; the walk waits when it is far ahead of the disk.
+ */
 const SYNC_EVERY = 4 * 1024 * 1024;
+const MOST_UNSYNCED = 8 * SYNC_EVERY;
 
 /** Where a snapshot goes to become a file. */
 export class RdbFileSink implements SnapshotSink {
@@ -39,7 +43,10 @@ export class RdbFileSink implements SnapshotSink {
   #filled = 0;
   #queue: Uint8Array[] = [];
   #spare: Uint8Array[] = [];
+  /** Bytes that no sync that is over has covered, and that the one that is under way does not cover. */
   #unsynced = 0;
+  #sinceSync = 0;
+  #syncing: Promise<void> | null = null;
   #writing = false;
   #whenIdle: (() => void) | null = null;
   #discarded = false;
@@ -52,7 +59,7 @@ export class RdbFileSink implements SnapshotSink {
   }
 
   get isFull(): boolean {
-    return this.#queue.length > FULL;
+    return this.#queue.length > FULL || this.#unsynced > MOST_UNSYNCED;
   }
 
   write(buf: Uint8Array, length: number): void {
@@ -91,7 +98,7 @@ export class RdbFileSink implements SnapshotSink {
       if (wasFull && !this.isFull) this.onRoom();
     }
     this.#writing = false;
-    if (this.#discarded) this.#file.close();
+    if (this.#discarded) this.#closeUnwanted();
     this.#whenIdle?.();
   }
 
@@ -99,14 +106,34 @@ export class RdbFileSink implements SnapshotSink {
     if (this.failure !== null) return;
     try {
       await this.#file.writeAsync(chunk, 0, length);
-      this.#unsynced += length;
-      if (this.#unsynced >= SYNC_EVERY && this.engine.config.values.rdbSaveIncrementalFsync) {
-        this.#unsynced = 0;
-        await this.#file.dataSyncAsync();
-      }
     } catch (error) {
       this.failure = error as PlatformError;
+      return;
     }
+    this.#unsynced += length;
+    this.#sinceSync += length;
+    this.#syncIfDue();
+  }
+
+  #syncIfDue(): void {
+    if (this.#syncing !== null || this.#discarded || this.#sinceSync < SYNC_EVERY) return;
+    if (this.engine.config.values.rdbSaveIncrementalFsync && this.failure === null) this.#syncing = this.#sync();
+    else this.#unsynced = 0;
+  }
+
+  async #sync(): Promise<void> {
+    this.#sinceSync = 0;
+    try {
+      await this.#file.dataSyncAsync();
+    } catch (error) {
+      this.failure ??= error as PlatformError;
+    }
+    this.#syncing = null;
+    if (this.#discarded) return this.#closeUnwanted();
+    const wasFull = this.isFull;
+    this.#unsynced = this.#sinceSync;
+    this.#syncIfDue();
+    if (wasFull && !this.isFull) this.onRoom();
   }
 
   /** The file is not wanted any more: removes it, whatever is still under way. */
@@ -114,7 +141,12 @@ export class RdbFileSink implements SnapshotSink {
     this.#discarded = true;
     this.#queue = [];
     this.remove();
-    if (!this.#writing) this.#file.close();
+    this.#closeUnwanted();
+  }
+
+  /** Closes the file as soon as nothing is under way. */
+  #closeUnwanted(): void {
+    if (!this.#writing && this.#syncing === null) this.#file.close();
   }
 
   /** Waits for the writes, syncs and closes. Rejects with the first failure; the file is removed then. Resolves when discarded meanwhile. */
@@ -123,11 +155,8 @@ export class RdbFileSink implements SnapshotSink {
     if (this.#discarded) return;
     this.#writing = true;
     await this.#put(this.#chunk, this.#filled);
-    try {
-      if (this.failure === null) await this.#file.dataSyncAsync();
-    } catch (error) {
-      this.failure ??= error as PlatformError;
-    }
+    await this.#syncing;
+    if (this.failure === null) await this.#sync();
     this.#writing = false;
     this.#close();
   }
@@ -289,7 +318,7 @@ class RdbLoad {
     const magic = latin1(source.bytes, source.bytesOff, 9);
     if (!magic.startsWith("REDIS")) throw new LoadError("Wrong signature trying to load DB from file");
     this.#version = parseInt(magic.slice(5), 10) || 0;
-    if (this.#version >= 1 && this.#version <= RDB_VERSION) return false;
+    if (this.#version >= 1 && this.#version <= NEWEST_VERSION) return false;
     throw new LoadError(`Can't handle RDB format version ${this.#version}`);
   }
 
@@ -361,7 +390,7 @@ class RdbLoad {
 
   #readKey(type: number): void {
     const { source, engine } = this;
-    if (!isValueType(type)) {
+    if (!isValueType(type, this.#version)) {
       if (type === RdbType.MODULE_PRE_GA || type === RdbType.MODULE_2) {
         source.string();
         const name = moduleName(source.length64());

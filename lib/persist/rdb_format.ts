@@ -19,7 +19,10 @@ import { writeStream } from "./value_stream.ts";
 import { writeScored } from "./value_zset.ts";
 import { valueType, writeValue } from "./values.ts";
 
+/** What is written, as by Redis 7.0. */
 export const RDB_VERSION = 10;
+/** What is read: Redis 7.2, Redict, and Valkey 7.2 to 8.1 write this one. */
+export const NEWEST_VERSION = 11;
 
 /** Bytes that come before other things than keys. */
 export const Opcode = {

@@ -15,7 +15,7 @@ import type { Collection } from "../store/record.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
 
-/** Type bytes of RDB files: those that Redis 7.0 writes and those of older versions that it still reads. */
+/** Type bytes of RDB files: those that Redis 7.0 writes, those of older versions that it still reads, and those of version 11. */
 export const RdbType = {
   STRING: 0,
   LIST: 1,
@@ -36,6 +36,8 @@ export const RdbType = {
   ZSET_LISTPACK: 17,
   LIST_QUICKLIST_2: 18,
   STREAM_LISTPACKS_2: 19,
+  SET_LISTPACK: 20,
+  STREAM_LISTPACKS_3: 21,
 } as const;
 
 /** What reading a value needs of the server; an `Engine` is one. */

@@ -22,7 +22,7 @@ const integer = new Int64();
 
 export const setCodec: ValueCodec = {
   type: Type.SET,
-  rdbTypes: [RdbType.SET, RdbType.SET_INTSET],
+  rdbTypes: [RdbType.SET, RdbType.SET_INTSET, RdbType.SET_LISTPACK],
 
   rdbType(db: Database, ref: number): number {
     return isIntegers(db, ref) ? RdbType.SET_INTSET : RdbType.SET;
@@ -52,6 +52,11 @@ export const setCodec: ValueCodec = {
       if (count > set.limits.setMaxIntsetEntries) {
         set.createFrom(context.keyspace, HeapBlob.from(bytes, bytesOff, bytesLen)).convert(count);
       }
+    } else if (rdbType === RdbType.SET_LISTPACK) {
+      input.string();
+      const { bytes, bytesOff, bytesLen } = input;
+      if (!listpack.validate(bytes, bytesOff, bytesLen, true)) input.fail("Set listpack integrity check failed");
+      if (!readPacked(context, input)) return false;
     } else {
       const count = input.length();
       if (count === 0) return false;
@@ -79,6 +84,21 @@ function readMembers(input: RdbReader, count: number): void {
     input.string();
     addMember(input);
   }
+}
+
+/** Takes the members of the sound listpack that was read last, which may be longer than one of ours; false if there are none. */
+function readPacked(context: ValueContext, input: RdbReader): boolean {
+  const packed = borrowed.lend(input.bytes, input.bytesOff, input.bytesLen);
+  let at = listpack.first(packed);
+  if (at < 0) return false;
+  set.create(context.keyspace);
+  while (at >= 0) {
+    at = listpack.readText(packed, at, member);
+    if (set.add(member.buf, member.off, member.len)) continue;
+    set.drop();
+    failRepeated(input);
+  }
+  return true;
 }
 
 /** Reads members that can be a listpack, without looking for each among the others: up to `count`, or a long one. Returns how many. */

@@ -3,12 +3,14 @@
  * of it fits together, because nothing looks at it again: every block is walked, and the counters must be those of the entries.
  *
  *   blocks      n, then for each: ID (string of 16 bytes, big-endian), listpack (string)
- *   counters    entries; last ID; and with STREAM_LISTPACKS_2: first ID, greatest deleted ID, entries ever added
- *   groups      n, then for each: name, last ID, (STREAM_LISTPACKS_2:) entries read, pending entries, consumers
+ *   counters    entries; last ID; and since STREAM_LISTPACKS_2: first ID, greatest deleted ID, entries ever added
+ *   groups      n, then for each: name, last ID, (since STREAM_LISTPACKS_2:) entries read, pending entries, consumers
  *   pending     n, then for each: ID (16 bytes), time (int64 LE), number of deliveries
- *   consumers   n, then for each: name, time (int64 LE), IDs that are pending: n, then 16 bytes each
+ *   consumers   n, then for each: name, time seen (int64 LE), with STREAM_LISTPACKS_3: time active (int64 LE), IDs that are
+ *               pending: n, then 16 bytes each
  *
- * All other numbers and IDs are lengths in RDB notation, of 64 bits.
+ * All other numbers and IDs are lengths in RDB notation, of 64 bits. STREAM_LISTPACKS_3 is of RDB version 11; when a consumer was
+ * last active is not kept, as Redis 7.0 does not know it.
  */
 
 import { fromLatin1, latin1 } from "../bytes/ascii.ts";
@@ -35,7 +37,7 @@ const wide = new Int64();
 
 export const streamCodec: ValueCodec = {
   type: Type.STREAM,
-  rdbTypes: [RdbType.STREAM_LISTPACKS, RdbType.STREAM_LISTPACKS_2],
+  rdbTypes: [RdbType.STREAM_LISTPACKS, RdbType.STREAM_LISTPACKS_2, RdbType.STREAM_LISTPACKS_3],
 
   rdbType(): number {
     return RdbType.STREAM_LISTPACKS_2;
@@ -51,9 +53,9 @@ export const streamCodec: ValueCodec = {
   read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
     const stream = new Stream(context.keyspace.slab);
     try {
-      readEntries(stream, input, rdbType === RdbType.STREAM_LISTPACKS_2);
+      readEntries(stream, input, rdbType !== RdbType.STREAM_LISTPACKS);
       for (let left = input.length(); left > 0; left--) {
-        readGroup(stream, input, rdbType === RdbType.STREAM_LISTPACKS_2);
+        readGroup(stream, input, rdbType);
       }
     } catch (error) {
       stream.release();
@@ -144,12 +146,12 @@ function readEntries(stream: Stream, input: RdbReader, isNew: boolean): void {
   }
 }
 
-function readGroup(stream: Stream, input: RdbReader, isNew: boolean): void {
+function readGroup(stream: Stream, input: RdbReader, rdbType: number): void {
   const name = readName(input);
   if (stream.groups.has(name)) input.fail("Duplicated consumer group name");
   const group = stream.addGroup(name);
   readId(input, group.lastId);
-  group.entriesRead = isNew ? readSigned(input) : stream.entriesUpTo(group.lastId);
+  group.entriesRead = rdbType === RdbType.STREAM_LISTPACKS ? stream.entriesUpTo(group.lastId) : readSigned(input);
   for (let left = input.length(); left > 0; left--) {
     input.raw(ID_BYTES);
     unpackId(input);
@@ -162,6 +164,7 @@ function readGroup(stream: Stream, input: RdbReader, isNew: boolean): void {
     const consumerName = readName(input);
     if (group.consumer(consumerName) !== null) input.fail("Duplicate stream consumer detected");
     const consumer = group.addConsumer(consumerName, counterOf(input.int64()));
+    if (rdbType === RdbType.STREAM_LISTPACKS_3) input.int64();
     owned += readOwned(group, consumer, input);
   }
   if (owned !== group.pending.count) input.fail("pending entry without a consumer");

@@ -7,7 +7,7 @@
 import type { Database } from "../store/database.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
-import type { LooseValue, ValueCodec, ValueContext } from "./value_codec.ts";
+import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
 import { hashCodec } from "./value_hash.ts";
 import { listCodec } from "./value_list.ts";
 import { setCodec } from "./value_set.ts";
@@ -31,9 +31,9 @@ for (const codec of CODECS) {
   for (const rdbType of codec.rdbTypes) byRdbType[rdbType] = codec;
 }
 
-/** True if `readValue` understands this type byte. */
-export function isValueType(rdbType: number): boolean {
-  return byRdbType[rdbType] !== undefined;
+/** Whether a value in that version of the format may have this type byte; then `readValue` understands it. */
+export function isValueType(rdbType: number, version: number): boolean {
+  return byRdbType[rdbType] !== undefined && (rdbType <= RdbType.STREAM_LISTPACKS_2 || version > 10);
 }
 
 /** The type byte of a key's value; it precedes the key in a file and the value in a DUMP payload. */
@@ -48,9 +48,7 @@ export function writeValue(db: Database, ref: number, out: RdbWriter): void {
 
 /** Reads a value of that type byte; false when it is an empty collection. Throws `CorruptData`. */
 export function readValue(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
-  const codec = byRdbType[rdbType];
-  if (codec === undefined) return input.fail(`unknown value type ${rdbType}`);
-  return codec.read(context, rdbType, input, value);
+  return byRdbType[rdbType]!.read(context, rdbType, input, value);
 }
 
 function codecOf(db: Database, ref: number): ValueCodec {

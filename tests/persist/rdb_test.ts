@@ -16,6 +16,7 @@ import { test } from "../kit/test.ts";
 import { corpus } from "./corpus.ts";
 import { load, loadFailure } from "./load.ts";
 import { oldFile } from "./old_file.ts";
+import { COMMANDS, FILE } from "./valkey_file.ts";
 import {
   concat,
   intset,
@@ -151,6 +152,25 @@ test("files of all versions of the format", async () => {
   }
 });
 
+test("a file of Valkey 8", async () => {
+  const server = new InProcess();
+  await load(server, FILE);
+  const other = new InProcess();
+  for (const command of COMMANDS) other.run(...command);
+  for (
+    const command of [
+      ["DEBUG", "DIGEST"],
+      ["OBJECT", "ENCODING", "set"],
+      ["OBJECT", "ENCODING", "intset"],
+      ["PEXPIRETIME", "later"],
+      ["PFCOUNT", "hll"],
+      ["XPENDING", "stream", "group"],
+      ["XINFO", "GROUPS", "stream"],
+    ]
+  ) assertEquals(server.run(...command), other.run(...command), command.join(" "));
+  assert(/^\*2\r\n[^]*alice[^]*bob/.test(server.run("XINFO", "CONSUMERS", "stream", "group")));
+});
+
 test("clocks and counters of keys are taken over where the policy has a use for them", async () => {
   for (const [policy, command] of [["allkeys-lru", "IDLETIME"], ["allkeys-lfu", "FREQ"]]) {
     const server = new InProcess();
@@ -184,10 +204,16 @@ test("a file that cannot be loaded is refused with the reason", async () => {
     ["nothing", latin1(""), /offset 0/],
     ["wrong magic", new RdbBytes(10, "RADIS"), /^Wrong signature trying to load DB from file$/],
     ["version 0", new RdbBytes(0), /^Can't handle RDB format version 0$/],
-    ["newer version", new RdbBytes(11), /^Can't handle RDB format version 11$/],
+    ["newer version", new RdbBytes(12), /^Can't handle RDB format version 12$/],
     ["version that is no number", latin1("REDISnope\xff"), /^Can't handle RDB format version 0$/],
     ["hexadecimal version", latin1("REDIS0x1\xff"), /^Can't handle RDB format version 0$/],
     ["unknown type", new RdbBytes(10).key(20, "k").string("v"), /Unknown RDB encoding type 20/],
+    [
+      "repeated member",
+      new RdbBytes(11).key(20, "k").string(listpack(["a", "b", "a"])),
+      /Duplicate set members detected/,
+    ],
+    ["damaged set", new RdbBytes(11).key(20, "k").string(listpack(["a"]).subarray(1)), /Set listpack integrity check/],
     ["unknown type", new RdbBytes(10).raw(200, 0), /Unknown RDB encoding type 200/],
     [
       "module",
