@@ -95,6 +95,11 @@ export class Args {
     return latin1(this.buf, this.off[i], this.len[i]);
   }
 
+  /** The same up to a zero byte, as C's %s shows it: for the texts of errors. */
+  shown(i: number): string {
+    return this.text(i).split("\0", 1)[0];
+  }
+
   /** A copy of argument i. */
   bytes(i: number): Uint8Array {
     return this.buf.slice(this.off[i], this.off[i] + this.len[i]);

@@ -338,7 +338,7 @@ export const commands: Command[] = [client];
 /** The type that argument `i` names, or null after an error reply. */
 function readType(c: Client, args: Args, i: number): ClientType | null {
   for (const [word, type] of TYPES) if (args.is(i, word)) return type;
-  c.reply.error(errorReply(`ERR Unknown client type '${args.text(i).split("\0", 1)[0]}'`));
+  c.reply.error(errorReply(`ERR Unknown client type '${args.shown(i)}'`));
   return null;
 }
 
@@ -430,7 +430,7 @@ function readFilter(c: Client, filter: Filter): boolean {
     else if (args.is(i, LADDR)) filter.laddr = args.text(i + 1);
     else if (args.is(i, USER)) {
       const user = args.text(i + 1);
-      if (!isUser(user)) return c.fail(errorReply(`ERR No such user '${user.split("\0", 1)[0]}'`));
+      if (!isUser(user)) return c.fail(errorReply(`ERR No such user '${args.shown(i + 1)}'`));
       filter.user = user;
     } else if (args.is(i, SKIPME) && (args.is(i + 1, YES) || args.is(i + 1, NO))) filter.skipMe = args.is(i + 1, YES);
     else return c.fail(SYNTAX);

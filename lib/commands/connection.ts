@@ -10,7 +10,7 @@ import type { Client } from "../engine/client.ts";
 import { type Command, command, Deny } from "../engine/command.ts";
 import { discard } from "../engine/execute.ts";
 import { REDIS_VERSION } from "../engine/version.ts";
-import { DB_INDEX, type ErrorReply, errorReply, NOT_INT32, NOT_INTEGER, SYNTAX, wrongArity } from "../resp/errors.ts";
+import { DB_INDEX, errorReply, NOT_INT32, NOT_INTEGER, SYNTAX, wrongArity } from "../resp/errors.ts";
 
 const AUTH = lower("auth");
 const SETNAME = lower("setname");
@@ -123,7 +123,7 @@ const hello = command({
         i += 2;
       } else if (args.is(i, SETNAME) && left >= 1) {
         if (!setName(c, ++i)) return;
-      } else return reply.error(badOption(args.text(i)));
+      } else return reply.error(errorReply(`ERR Syntax error in HELLO option '${args.shown(i)}'`));
     }
     if (!c.authenticated) return reply.error(HELLO_NOAUTH);
     if (version !== 0) c.setProtocol(version as 2 | 3);
@@ -144,10 +144,6 @@ const hello = command({
     reply.array(0);
   },
 });
-
-function badOption(option: string): ErrorReply {
-  return errorReply(`ERR Syntax error in HELLO option '${option.split("\0", 1)[0]}'`);
-}
 
 // ---- The rest ------------------------------------------------------------------------------------------------------------------
 

@@ -147,7 +147,7 @@ function parseConditions(c: Client): number {
     else if (a.is(i, GT)) conditions |= IF_LATER;
     else if (a.is(i, LT)) conditions |= IF_EARLIER;
     else {
-      c.reply.error(errorReply(`ERR Unsupported option ${a.text(i).split("\0", 1)[0]}`));
+      c.reply.error(errorReply(`ERR Unsupported option ${a.shown(i)}`));
       return -1;
     }
   }

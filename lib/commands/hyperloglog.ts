@@ -202,7 +202,7 @@ const pfdebug = command({
     } else if (a.is(1, ENCODING)) reply.simple(isDense ? "dense" : "sparse");
     else if (a.is(1, TODENSE)) {
       if (makeDense(c)) reply.int(isDense ? 0 : 1);
-    } else reply.error(errorReply(`ERR Unknown PFDEBUG subcommand '${a.text(1).split("\0", 1)[0]}'`));
+    } else reply.error(errorReply(`ERR Unknown PFDEBUG subcommand '${a.shown(1)}'`));
   },
 });
 

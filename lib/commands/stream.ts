@@ -16,10 +16,12 @@ import { IdForm, MAX_ID_TEXT, StreamId } from "../store/types/stream_id.ts";
 import {
   addStream,
   groupChanged,
+  ids,
   INVALID_ID,
   parseCounter,
   parseEnd,
   parseId,
+  parseIds,
   parseStart,
   replyId,
   replyRange,
@@ -79,8 +81,6 @@ const id = new StreamId();
 const end = new StreamId();
 const last = new StreamId();
 const idText = new Uint8Array(MAX_ID_TEXT);
-/** IDs of XDEL, as many as were ever needed at once up to now. */
-const ids: StreamId[] = [];
 
 const xadd = command({
   name: "xadd",
@@ -140,13 +140,11 @@ const xdel = command({
     if (ref < 0) return;
     if (ref === 0) return reply.int(0);
     const stream = streamOf(c, ref);
-    for (let i = 2; i < a.argc; i++) {
-      if (ids.length < i - 1) ids.push(new StreamId());
-      if (!parseId(c, i, ids[i - 2])) return;
-    }
+    const count = parseIds(c, 2);
+    if (count < 0) return;
     let deleted = 0;
     let first = false;
-    for (let i = 0; i < a.argc - 2; i++) {
+    for (let i = 0; i < count; i++) {
       if (!stream.delete(ids[i])) continue;
       deleted++;
       if (ids[i].equals(stream.firstId)) first = true;

@@ -12,7 +12,17 @@ import type { Stream } from "../store/types/stream.ts";
 import type { Consumer, Counter, Group } from "../store/types/stream_group.ts";
 import { IdForm, StreamId } from "../store/types/stream_id.ts";
 import { consumerFor, propagateClaim, propagateLastId } from "./stream_deliver.ts";
-import { int64, parseId, parseStart, replyId, replyOne, shown, streamOf, streamToChange } from "./stream_reply.ts";
+import {
+  ids,
+  int64,
+  noSuchGroup,
+  parseId,
+  parseStart,
+  replyId,
+  replyOne,
+  streamOf,
+  streamToChange,
+} from "./stream_reply.ts";
 
 const CLAIM_MIN_IDLE = errorReply("ERR Invalid min-idle-time argument for XCLAIM");
 const CLAIM_IDLE = errorReply("ERR Invalid IDLE option argument for XCLAIM");
@@ -52,8 +62,6 @@ class ClaimOptions {
 }
 
 const options = new ClaimOptions();
-/** IDs of XCLAIM, as many as were ever needed at once up to now. */
-const ids: StreamId[] = [];
 const id = new StreamId();
 
 const xautoclaim = command({
@@ -116,8 +124,8 @@ const xclaim = command({
     if (options.minIdle !== options.minIdle) return reply.error(CLAIM_MIN_IDLE);
     let i = 5;
     for (; i < a.argc; i++) {
-      if (ids.length < i - 4) ids.push(new StreamId());
-      if (ids[i - 5].parse(a.buf, a.off[i], a.len[i], false, true) === IdForm.INVALID) break;
+      const id = ids[i - 5] ??= new StreamId();
+      if (id.parse(a.buf, a.off[i], a.len[i], false, true) === IdForm.INVALID) break;
     }
     if (parseOptions(c, i)) claim(c, streamToChange(c, ref), group, i - 5);
   },
@@ -134,7 +142,7 @@ function groupOf(c: Client, ref: number): Group | null {
   }
   const group = ref === 0 ? undefined : streamOf(c, ref).groups.get(a.text(2));
   if (group !== undefined) return group;
-  c.reply.error(errorReply(`NOGROUP No such key '${shown(a, 1)}' or consumer group '${shown(a, 2)}'`));
+  c.reply.error(noSuchGroup(c, 1, 2));
   return null;
 }
 
@@ -163,7 +171,7 @@ function parseOptions(c: Client, i: number): boolean {
       options.retryCount = count;
     } else if (more && a.is(i, LASTID)) {
       if (!parseId(c, ++i, options.lastId)) return false;
-    } else return c.fail(errorReply(`ERR Unrecognized XCLAIM option '${shown(a, i)}'`));
+    } else return c.fail(errorReply(`ERR Unrecognized XCLAIM option '${a.shown(i)}'`));
   }
   // A time that cannot be is taken for now.
   if (!(options.time >= 0 && options.time <= now)) options.time = now;

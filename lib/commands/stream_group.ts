@@ -17,14 +17,16 @@ import { createConsumer } from "./stream_deliver.ts";
 import {
   addStream,
   groupChanged,
+  ids,
   INVALID_ID,
+  noSuchGroup,
   parseCounter,
   parseEnd,
   parseId,
+  parseIds,
   parseStart,
   replyCounter,
   replyId,
-  shown,
   streamOf,
   streamToChange,
 } from "./stream_reply.ts";
@@ -64,8 +66,6 @@ const XGROUP_HELP = [
 
 const id = new StreamId();
 const end = new StreamId();
-/** IDs of XACK, as many as were ever needed at once up to now. */
-const ids: StreamId[] = [];
 /** Options of XGROUP CREATE and SETID. */
 let makeStream = false;
 let entriesRead: Counter = UNKNOWN;
@@ -88,13 +88,11 @@ const xack = command({
     if (ref < 0) return;
     const group = ref === 0 ? undefined : streamOf(c, ref).groups.get(a.text(2));
     if (group === undefined) return reply.int(0);
-    for (let i = 3; i < a.argc; i++) {
-      if (ids.length < i - 2) ids.push(new StreamId());
-      if (!parseId(c, i, ids[i - 3])) return;
-    }
+    const count = parseIds(c, 3);
+    if (count < 0) return;
     streamToChange(c, ref);
     let acknowledged = 0;
-    for (let i = 0; i < a.argc - 3; i++) {
+    for (let i = 0; i < count; i++) {
       if (!group.pending.seek(ids[i])) continue;
       group.removePending(ids[i]);
       acknowledged++;
@@ -228,9 +226,7 @@ const xpending = command({
     const ref = c.readTyped(1, Type.STREAM);
     if (ref < 0) return;
     const group = ref === 0 ? undefined : streamOf(c, ref).groups.get(a.text(2));
-    if (group === undefined) {
-      return reply.error(errorReply(`NOGROUP No such key '${shown(a, 1)}' or consumer group '${shown(a, 2)}'`));
-    }
+    if (group === undefined) return reply.error(noSuchGroup(c, 1, 2));
     if (a.argc === 3) replySummary(c, group);
     else replyPending(c, group, from + 3, count, idle);
   },
@@ -347,7 +343,7 @@ function groupIn(c: Client, stream: Stream): Group | null {
 
 /** The error of XGROUP and XINFO. */
 export function noGroup({ args: a }: Client): ErrorReply {
-  return errorReply(`NOGROUP No such consumer group '${shown(a, 3)}' for key name '${shown(a, 2)}'`);
+  return errorReply(`NOGROUP No such consumer group '${a.shown(3)}' for key name '${a.shown(2)}'`);
 }
 
 /** How many entries are pending, between which IDs, and how many for each consumer. */

@@ -8,20 +8,13 @@
 import { lower } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command, Deny } from "../engine/command.ts";
-import {
-  type ErrorReply,
-  errorReply,
-  NOT_INTEGER,
-  SYNTAX,
-  TIMEOUT_NEGATIVE,
-  TIMEOUT_NOT_INTEGER,
-} from "../resp/errors.ts";
+import { errorReply, NOT_INTEGER, SYNTAX, TIMEOUT_NEGATIVE, TIMEOUT_NOT_INTEGER } from "../resp/errors.ts";
 import { Type } from "../store/record.ts";
 import type { Stream } from "../store/types/stream.ts";
 import type { Group } from "../store/types/stream_group.ts";
 import { MAX_ID, StreamId } from "../store/types/stream_id.ts";
 import { deliver, deliverAgain, type Reader, readingConsumer } from "./stream_deliver.ts";
-import { parseId, replyRange, shown, streamOf, streamToChange } from "./stream_reply.ts";
+import { ids, noSuchGroup, parseId, replyRange, streamOf, streamToChange } from "./stream_reply.ts";
 
 const BLOCK = lower("block");
 const COUNT = lower("count");
@@ -74,8 +67,7 @@ interface Waiting {
 }
 
 const options = new ReadOptions();
-/** ID and group of each key, as many as were ever needed at once up to now. */
-const ids: StreamId[] = [];
+/** The group of each key, as `ids` has its ID. */
 const groups: (Group | null)[] = [];
 const start = new StreamId();
 const last = new StreamId();
@@ -177,7 +169,7 @@ function parseOptions(c: Client, inGroup: boolean): boolean {
     const more = a.argc - i - 1;
     if (more > 0 && a.is(i, BLOCK)) {
       if (c.deny & Deny.SCRIPT) {
-        return c.fail(errorReply(`ERR ${shown(a, 0)} command is not allowed with BLOCK option from scripts`));
+        return c.fail(errorReply(`ERR ${a.shown(0)} command is not allowed with BLOCK option from scripts`));
       }
       options.timeout = a.int(++i);
       if (options.timeout !== options.timeout) return c.fail(TIMEOUT_NOT_INTEGER);
@@ -209,7 +201,7 @@ function parseIds(c: Client, inGroup: boolean): boolean {
   const { args: a } = c;
   const { keysAt, keys, groupAt } = options;
   for (let k = 0; k < keys; k++) {
-    if (ids.length === k) ids.push(new StreamId());
+    ids[k] ??= new StreamId();
     const keyAt = keysAt + k;
     const idAt = keyAt + keys;
     const ref = c.readTyped(keyAt, Type.STREAM);
@@ -217,7 +209,7 @@ function parseIds(c: Client, inGroup: boolean): boolean {
     const stream = ref === 0 ? null : streamOf(c, ref);
     if (inGroup) {
       const group = stream?.groups.get(a.text(groupAt));
-      if (group === undefined) return c.fail(noGroup(c, keyAt));
+      if (group === undefined) return c.fail(noSuchGroup(c, keyAt, groupAt, " in XREADGROUP with GROUP option"));
       groups[k] = group;
     }
     if (a.is(idAt, DOLLAR)) {
@@ -230,12 +222,6 @@ function parseIds(c: Client, inGroup: boolean): boolean {
     } else if (!parseId(c, idAt, ids[k])) return false;
   }
   return true;
-}
-
-function noGroup(c: Client, keyAt: number): ErrorReply {
-  const key = shown(c.args, keyAt);
-  const group = shown(c.args, options.groupAt);
-  return errorReply(`NOGROUP No such key '${key}' or consumer group '${group}' in XREADGROUP with GROUP option`);
 }
 
 function wait(c: Client, inGroup: boolean): void {

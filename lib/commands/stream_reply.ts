@@ -4,9 +4,9 @@
  */
 
 import type { Args } from "../bytes/args.ts";
-import { latin1, parseBigInt64 } from "../bytes/ascii.ts";
+import { parseBigInt64 } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
-import { errorReply, NOT_INTEGER } from "../resp/errors.ts";
+import { type ErrorReply, errorReply, NOT_INTEGER } from "../resp/errors.ts";
 import type { KeyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { Stream, StreamCursor } from "../store/types/stream.ts";
@@ -18,6 +18,8 @@ const INVALID_START = errorReply("ERR invalid start ID for the interval");
 const INVALID_END = errorReply("ERR invalid end ID for the interval");
 const PARENTHESIS = 40;
 
+/** IDs given as arguments, as many as were ever needed at once up to now. */
+export const ids: StreamId[] = [];
 const text = new Uint8Array(MAX_ID_TEXT);
 /** For replies with ranges of entries. */
 const cursor = new StreamCursor();
@@ -47,17 +49,22 @@ export function groupChanged(c: Client, i: number, event: KeyEvent): void {
   c.db.notify(c.args, i, event);
 }
 
-/** Argument i as C's %s shows it: up to a zero byte. */
-export function shown(a: Args, i: number): string {
-  let len = 0;
-  while (len < a.len[i] && a.buf[a.off[i] + len] !== 0) len++;
-  return latin1(a.buf, a.off[i], len);
-}
-
 /** Argument i as an ID that is neither `-` nor `+`; false when it is none, which has been replied. */
 export function parseId(c: Client, i: number, into: StreamId): boolean {
   const { args: a } = c;
   return into.parse(a.buf, a.off[i], a.len[i], false, true) !== IdForm.INVALID || c.fail(INVALID_ID);
+}
+
+/** Puts the arguments from `from` on into `ids`; how many there are, -1 when one is none, which has been replied. */
+export function parseIds(c: Client, from: number): number {
+  const count = c.args.argc - from;
+  for (let k = 0; k < count; k++) if (!parseId(c, from + k, ids[k] ??= new StreamId())) return -1;
+  return count;
+}
+
+/** The error where the key of argument `keyAt`, or in it the group of argument `groupAt`, is missing. */
+export function noSuchGroup({ args: a }: Client, keyAt: number, groupAt: number, where = ""): ErrorReply {
+  return errorReply(`NOGROUP No such key '${a.shown(keyAt)}' or consumer group '${a.shown(groupAt)}'${where}`);
 }
 
 /** Argument i as a whole number of 64 bits, exact; null when it is none. */

@@ -12,9 +12,9 @@ export function replyHelp(c: Client, lines: readonly string[]): void {
   c.reply.simple("    Prints this help.");
 }
 
-/** The error for a subcommand that got other arguments than it knows. C's %s ends at a zero byte. */
+/** The error for a subcommand that got other arguments than it knows. */
 export function subcommandSyntax(c: Client): void {
-  const name = c.args.text(1).slice(0, 128).split("\0", 1)[0];
+  const name = c.args.shown(1).slice(0, 128);
   const container = c.args.text(0).toUpperCase();
   c.reply.error(
     errorReply(`ERR unknown subcommand or wrong number of arguments for '${name}'. Try ${container} HELP.`),
