@@ -121,13 +121,10 @@ const linsert = command({
     open(c, ref);
     list.start(0);
     list.look(a.buf, a.off[3], a.len[3]);
-    while (list.next()) {
-      if (!list.matches()) continue;
-      list.insert(after, a.buf, a.off[4], a.len[4]);
-      reply.int(list.count);
-      return db.changed(a, 1, LINSERT);
-    }
-    reply.int(-1);
+    if (list.find(Infinity) < 0) return reply.int(-1);
+    list.insert(after, a.buf, a.off[4], a.len[4]);
+    reply.int(list.count);
+    db.changed(a, 1, LINSERT);
   },
 });
 
@@ -300,11 +297,7 @@ const lrem = command({
     list.start(backward ? list.count - 1 : 0, backward);
     list.look(a.buf, a.off[3], a.len[3]);
     let removed = 0;
-    while (removed < most && list.next()) {
-      if (!list.matches()) continue;
-      list.remove();
-      removed++;
-    }
+    for (; removed < most && list.find(Infinity) >= 0; removed++) list.remove();
     if (removed > 0) db.shrunk(a, 1, list.ref, list.count === 0, LREM, removed);
     reply.int(removed);
   },
@@ -529,8 +522,11 @@ function findPositions(c: Client): void {
   list.look(a.buf, a.off[2], a.len[2]);
   let matches = 0;
   let found = 0;
-  for (let index = 0; index < end && list.next(); index++) {
-    if (!list.matches() || ++matches < rank) continue;
+  for (let index = 0; index < end; index++) {
+    const passed = list.find(end - index);
+    index += passed;
+    if (passed < 0 || index >= end) break;
+    if (++matches < rank) continue;
     reply.int(backward ? length - index - 1 : index);
     found++;
     if (most < 0) return;

@@ -290,3 +290,111 @@ test("what a queue writes at one end it reads at the other, in the room that it 
   }
   assert(Math.abs(keyspace.slab.used - used) <= 2 * 8400);
 });
+
+test("elements of long lists are found by their index while the ends come and go", () => {
+  const keyspace = makeKeyspace(21);
+  const db = keyspace.databases[0];
+  const random = new Seeded(22);
+  const list = new ListView();
+  list.limits = { listMaxListpackSize: 4, listCompressDepth: 0 };
+  list.addKey(db, key, 0);
+  const model: string[] = [];
+  let next = 0;
+  const push = (atHead: boolean): void => {
+    const text = `element ${next++}`;
+    list.push(atHead, fromLatin1(text), 0, text.length);
+    if (atHead) model.unshift(text);
+    else model.push(text);
+  };
+  const nodesMemory = (quicklist: Quicklist): number => {
+    let memory = 128;
+    const node = new ListNode();
+    for (let ref = quicklist.head; ref !== 0; ref = node.next) memory += node.bind(quicklist.slab, ref).memory;
+    return memory;
+  };
+  while (model.length < 800) push(random.chance(0.5));
+  let withLandmarks = 0;
+  for (let step = 0; step < 150_000; step++) {
+    const kind = random.below(1000);
+    const { length } = model;
+    if (length < 200 || (kind < 250 && length < 3000)) push(random.chance(0.5));
+    else if (kind < 450) {
+      const atHead = random.chance(0.5);
+      list.pop(atHead);
+      if (atHead) model.shift();
+      else model.pop();
+    } else if (kind < 460) {
+      const removed = random.between(1, random.pick([3, 40]));
+      const index = random.pick([0, length - removed]);
+      list.removeRange(index, removed);
+      model.splice(index, removed);
+    } else if (kind < 463) {
+      const index = random.below(length);
+      list.start(index);
+      list.next();
+      const text = `inserted ${next++}`;
+      list.insert(true, fromLatin1(text), 0, text.length);
+      model.splice(index + 1, 0, text);
+    } else if (kind < 465) {
+      const index = random.below(length);
+      list.removeRange(index, 1);
+      model.splice(index, 1);
+    } else {
+      const index = random.below(length);
+      list.start(index);
+      list.next();
+      if (textOf(list) !== model[index]) assertEquals([step, index, textOf(list)], [step, index, model[index]]);
+    }
+    if (step % 1000 === 0) {
+      assertEquals(textsOf(list), model);
+      if (list.quicklist!.memory() > nodesMemory(list.quicklist!)) withLandmarks++;
+    }
+  }
+  assert(withLandmarks > 30, String(withLandmarks));
+  db.remove(list.ref);
+  while (keyspace.reap(Infinity));
+  assertEquals(keyspace.slab.used, 0);
+});
+
+test("a search in a list finds what a look at each element finds", () => {
+  const keyspace = makeKeyspace(23);
+  const random = new Seeded(24);
+  const list = new ListView();
+  for (let round = 0; round < 300; round++) {
+    list.limits = { listMaxListpackSize: random.pick([4, 40, -2]), listCompressDepth: random.pick([0, 1]) };
+    list.packedThreshold = random.pick([1 << 30, 12]);
+    list.create(keyspace);
+    const model = Array.from({ length: random.between(1, 300) }, () => {
+      return random.pick([
+        "",
+        "a",
+        "17",
+        "abcabcabc",
+        "abcabcabd",
+        "xbcabcabc",
+        "x".repeat(random.pick([12, 80, 5000])),
+      ]);
+    });
+    for (const text of model) list.push(false, fromLatin1(text), 0, text.length);
+    for (let i = 0; i < 40; i++) {
+      const wanted = random.pick([...model, "not there", "18"]);
+      const backward = random.chance(0.3);
+      const from = random.below(model.length);
+      const rest = backward ? model.slice(0, from + 1).reverse() : model.slice(from);
+      list.start(from, backward);
+      list.look(fromLatin1(wanted), 0, wanted.length);
+      const place = rest.indexOf(wanted);
+      const limit = random.pick([Infinity, random.between(1, 300)]);
+      const found = list.find(limit);
+      // What is farther away may be found or not.
+      if (found >= 0 || place < limit) assertEquals(found, place);
+      if (found >= 0) assertEquals(textOf(list), wanted);
+      if (found >= 0 && found + 1 < rest.length) {
+        assert(list.next());
+        assertEquals(textOf(list), rest[found + 1]);
+      }
+    }
+    list.drop();
+  }
+  assertEquals(keyspace.slab.used, 0);
+});

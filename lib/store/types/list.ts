@@ -175,13 +175,8 @@ export class ListView {
 
   /** Goes to the next element; false at the end. */
   next(): boolean {
-    let at = this.#following;
-    if (at === -1) {
-      const beside = this.#node === null ? 0 : this.#backward ? this.#node.previous : this.#node.next;
-      if (beside === 0) return false;
-      this.#enter(this.quicklist!, beside, this.#backward ? -1 : 0);
-      at = this.#following;
-    }
+    if (!this.#arrive()) return false;
+    const at = this.#following;
     this.#at = at;
     const { element } = this;
     const segment = this.#segment;
@@ -196,6 +191,45 @@ export class ListView {
     const following = listpack.read(segment, at, element);
     this.#following = this.#backward ? listpack.previous(segment, at) : following;
     return true;
+  }
+
+  /** Makes `#following` the next element, which may be the first of another node; false at the end. */
+  #arrive(): boolean {
+    if (this.#following !== -1) return true;
+    const beside = this.#node === null ? 0 : this.#backward ? this.#node.previous : this.#node.next;
+    if (beside === 0) return false;
+    this.#enter(this.quicklist!, beside, this.#backward ? -1 : 0);
+    return true;
+  }
+
+  /**
+   * Goes to the next element that is the one that was given to `look`, which may be farther away than `limit` elements only if it is in
+   * the node where these end. Returns how many elements were passed over, -1 when there is none.
+   */
+  find(limit: number): number {
+    let passed = 0;
+    while (passed < limit && this.#arrive()) {
+      if (this.#backward || (this.#node !== null && this.#node.isPlain)) {
+        this.next();
+        if (this.matches()) return passed;
+        passed++;
+        continue;
+      }
+      const at = listpack.find(
+        this.#segment,
+        this.#following,
+        this.#wantedBuf,
+        this.#wantedOff,
+        this.#wantedLen,
+        0,
+      );
+      passed += listpack.compared;
+      this.#following = at;
+      if (at === -1) continue;
+      this.next();
+      return passed;
+    }
+    return -1;
   }
 
   /** Gives `sink` up to `limit` elements in the order of the walk, from the next one on, and ends the walk. */
@@ -214,7 +248,7 @@ export class ListView {
     }
   }
 
-  /** Sets what `matches` compares with. The bytes must stay where they are. */
+  /** Sets what `matches` and `find` compare with. The bytes must stay where they are. */
   look(buf: Uint8Array, off: number, len: number): void {
     this.#wantedIsInt = this.#wanted.parse(buf, off, len);
     this.#wantedBuf = buf;

@@ -141,7 +141,10 @@ export function seek(blob: Bytes, index: number): number {
   if (forward) {
     const end = off + blob.len - 1;
     let p = off + HEADER;
-    for (; index > 0 && p < end; index--) p += entrySize(buf, p);
+    for (; index > 0 && p < end; index--) {
+      const head = buf[p];
+      p += head >= 0x80 && head < 0xc0 ? (head & 63) + 2 : entrySize(buf, p);
+    }
     return p < end ? p - off : -1;
   }
   let at = last(blob);
@@ -193,6 +196,9 @@ export function equals(blob: Bytes, at: number, buf: Uint8Array, off: number, le
   return seen.len === len && equalBytes(seen.buf, seen.off, buf, off, len);
 }
 
+/** Elements with which the last `find` compared in vain. */
+export let compared = 0;
+
 /**
  * First element from `at` on that is that byte string; -1 when there is none. After each comparison `skip` elements are
  * passed over: 1 looks at the fields of a hash only.
@@ -202,12 +208,17 @@ export function find(blob: Bytes, at: number, buf: Uint8Array, off: number, len:
   const isInt = pending.parse(buf, off, len);
   const bytes = blob.buf;
   const end = blob.off + blob.len - 1;
-  for (let p = blob.off + at; p < end;) {
+  // Strings that stand side by side often begin alike, so the last byte is looked at first; an empty string's is its own head.
+  const lastByte = len === 0 ? 0x80 : buf[off + len - 1];
+  compared = 0;
+  for (let p = blob.off + at; p < end; compared++) {
     const head = bytes[p];
     if (head >= 0x80 && head < 0xc0) {
       // The short string is by far the most frequent thing to compare with: no detour over the cursor.
       const length = head & 63;
-      if (length === len && equalBytes(bytes, p + 1, buf, off, len)) return p - blob.off;
+      if (length === len && bytes[p + length] === lastByte && equalBytes(bytes, p + 1, buf, off, len)) {
+        return p - blob.off;
+      }
       p += length + 2;
     } else {
       const size = decode(bytes, p, seen);

@@ -11,6 +11,8 @@
  * nodes away from both ends are compressed (LZF). Reading such a node unpacks it; the compressed bytes are kept meanwhile, and put
  * back when another one is needed, if it has not been changed.
  *
+ * An element is found by its index from landmarks (landmarks.ts), once so much has been walked from the ends that they are worth making.
+ *
  * Nodes are named by refs. `ListNode` objects are windows on them; those at the end of this file serve all lists.
  */
 
@@ -31,6 +33,7 @@ import {
   USUAL_BYTES,
 } from "./list_node.ts";
 import type { Bytes } from "./blob.ts";
+import { Landmarks } from "./landmarks.ts";
 import * as listpack from "./listpack.ts";
 
 /** Bytes of a node by negative fill: -1 … -5. */
@@ -51,11 +54,15 @@ const ONE_EMPTY = Uint8Array.of(9, 0, 0, 0, 1, 0, 0x80, 1, 0xff);
 /** Header of a listpack: where the first element begins. */
 const FIRST = 6;
 /** A list of so many nodes can afford a new one with all the room it will need: growing by and by costs copies. */
-const MANY_NODES = 256;
+const MANY_NODES = 32;
 /** What the object of a list costs, roughly. */
 const LIST_OVERHEAD = 128;
 /** Nodes that are freed at the price of so many elements. */
 const NODE_BUDGET = 8;
+/** Shorter lists have no landmarks. */
+const WALKED_NODES = 32;
+/** Landmarks are made when so many times the list's length has been walked. */
+const WALKS = 4;
 
 /** Whether one more element of `length` bytes may join `count` elements in a listpack of `bytes`. */
 export function allowsInsert(bytes: number, count: number, length: number, fill: number): boolean {
@@ -92,6 +99,11 @@ export class Quicklist implements CopyableCollection {
   #borrowed = 0;
   /** Its compressed bytes, null when it has been changed. */
   #kept: Store | null = null;
+  #landmarks: Landmarks | null = null;
+  /** The first element's place among the landmarks. */
+  #origin = 0;
+  /** Elements that were passed over to find others, since there were new landmarks. */
+  #walked = 0;
 
   constructor(readonly slab: Slab, readonly fill: number, depth: number) {
     this.depth = Math.min(Math.max(depth, 0), 0xffff);
@@ -135,6 +147,7 @@ export class Quicklist implements CopyableCollection {
     const { slab } = this;
     const before = slab.used;
     this.#forgetKept();
+    this.#voidLandmarks();
     for (let left = budget; this.head !== 0 && left > 0; left -= NODE_BUDGET) {
       released.bind(slab, this.head);
       this.count -= released.count;
@@ -162,28 +175,70 @@ export class Quicklist implements CopyableCollection {
       end.count++;
     } else this.#link(this.#newNode(atHead, buf, off, len), ref, !atHead);
     this.count++;
+    if (atHead) this.#origin--;
     this.#bytes += this.slab.used - before;
   }
 
   /** Removes the first or the last element. The list must not be empty. */
   pop(atHead: boolean): void {
     end.bind(this.slab, atHead ? this.head : this.tail);
-    this.removeAt(end, end.isPlain ? 0 : atHead ? FIRST : listpack.last(end));
+    this.#removeAt(end, end.isPlain ? 0 : atHead ? FIRST : listpack.last(end));
+    if (atHead) this.#origin++;
+    this.#landmarks?.keep(this.#origin, this.#origin + this.count);
   }
 
   // ---- Anywhere ----------------------------------------------------------------------------------------------------------------
 
-  /** The node with the element of that index (0 … count - 1), from whichever end is nearer; `skipped` tells its place in the node. */
+  /** The node with the element of that index (0 … count - 1); `skipped` tells its place in the node. */
   nodeAt(index: number): number {
-    const { slab } = this;
-    if (index < this.count / 2) {
-      const ref = skipForwards(slab, this.head, index);
-      this.skipped = left;
-      return ref;
-    }
-    const ref = skipBackwards(slab, this.tail, this.count - index);
-    this.skipped = countOf(slab, ref) - left;
-    return ref;
+    if (this.nodes >= WALKED_NODES && this.#walked > WALKS * this.count) this.#makeLandmarks();
+    if (this.#landmarks !== null) return this.#nodeByLandmarks(this.#landmarks, this.#origin + index);
+    const { count } = this;
+    return index < count / 2 ? this.#nodeAfter(this.head, index) : this.#nodeBefore(this.tail, count - index);
+  }
+
+  #nodeByLandmarks(landmarks: Landmarks, place: number): number {
+    const before = landmarks.before(place);
+    const isFirst = !landmarks.has(before);
+    const isLast = !landmarks.has(before + 1);
+    const behind = place - (isFirst ? this.#origin : landmarks.place(before));
+    const ahead = (isLast ? this.#origin + this.count : landmarks.place(before + 1)) - place;
+    if (behind < ahead) return this.#nodeAfter(isFirst ? this.head : landmarks.ref(before), behind);
+    return this.#nodeBefore(isLast ? this.tail : previousNode(this.slab, landmarks.ref(before + 1)), ahead);
+  }
+
+  /** The node with the element that has `elements` others before it from `ref` on. */
+  #nodeAfter(ref: number, elements: number): number {
+    this.#walked += elements;
+    const found = skipForwards(this.slab, ref, elements);
+    this.skipped = left;
+    return found;
+  }
+
+  /** The node in which the last `elements` elements up to the end of `ref` begin. */
+  #nodeBefore(ref: number, elements: number): number {
+    this.#walked += elements;
+    const found = skipBackwards(this.slab, ref, elements);
+    this.skipped = countOf(this.slab, found) - left;
+    return found;
+  }
+
+  #makeLandmarks(): void {
+    this.#voidLandmarks();
+    this.#landmarks = new Landmarks(this.slab, this.head, this.nodes, this.#origin);
+    this.#account(this.#landmarks.bytes);
+  }
+
+  #voidLandmarks(): void {
+    this.#walked = 0;
+    if (this.#landmarks === null) return;
+    this.#account(-this.#landmarks.bytes);
+    this.#landmarks = null;
+  }
+
+  #account(bytes: number): void {
+    this.slab.account(bytes);
+    this.#bytes += bytes;
   }
 
   /** Unpacks a node for reading. At most one node is unpacked in this way at any time. */
@@ -203,6 +258,11 @@ export class Quicklist implements CopyableCollection {
 
   /** Removes the element at `at` of a node that is open; returns what `listpack.remove` does, -1 too when the node is gone. */
   removeAt(node: ListNode, at: number): number {
+    this.#voidLandmarks();
+    return this.#removeAt(node, at);
+  }
+
+  #removeAt(node: ListNode, at: number): number {
     const before = this.slab.used;
     let following = -1;
     this.count--;
@@ -237,6 +297,7 @@ export class Quicklist implements CopyableCollection {
 
   /** Inserts before or after the element at `at` of a node that is open. */
   insertAt(node: ListNode, at: number, after: boolean, buf: Uint8Array, off: number, len: number): void {
+    this.#voidLandmarks();
     const before = this.slab.used;
     this.#insertAt(node, at, after, buf, off, len);
     this.#bytes += this.slab.used - before;
@@ -283,9 +344,12 @@ export class Quicklist implements CopyableCollection {
   /** Removes `elements` elements from that index on; there must be so many. */
   removeRange(index: number, elements: number): void {
     if (elements <= 0) return;
-    const before = this.slab.used;
     let ref = this.nodeAt(index);
     let from = this.skipped;
+    if (index > 0 && index + elements < this.count) this.#voidLandmarks();
+    else if (index === 0) this.#origin += elements;
+    this.#landmarks?.keep(this.#origin, this.#origin + this.count - elements);
+    const before = this.slab.used;
     while (elements > 0 && ref !== 0) {
       const node = inRange.bind(this.slab, ref);
       ref = node.next;
