@@ -7,7 +7,7 @@ import { lower, parseBigInt64, parseInt64 } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { errorReply, NOT_INTEGER, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
-import { DEL, EventClass, keyEvent } from "../store/events.ts";
+import { EventClass, keyEvent } from "../store/events.ts";
 import { Hint, Kind, Type } from "../store/record.ts";
 import { type BitOperation, combineBits, countBits, countWord, findBit } from "../store/types/bits.ts";
 import { firstIndex, isAfter } from "./indices.ts";
@@ -253,7 +253,7 @@ const bitop = command({
       const ref = db.set(a, 2, combineBits(operation, sources, length), 0, length);
       db.setHint(ref, Hint.RAW);
       db.changed(a, 2, SET);
-    } else if (db.delete(a, 2)) db.changed(a, 2, DEL);
+    } else c.deleteKey(2);
     reply.int(length);
   },
 });

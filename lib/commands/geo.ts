@@ -12,7 +12,7 @@ import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import type { Part } from "../bytes/args.ts";
 import { type ErrorReply, errorReply, NOT_FLOAT, NOT_INTEGER, SYNTAX } from "../resp/errors.ts";
-import { DEL, EventClass, keyEvent } from "../store/events.ts";
+import { EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { AddFlag, ZsetView } from "../store/types/zset.ts";
 import { addScored } from "./zset.ts";
@@ -681,7 +681,6 @@ function storeFound(c: Client, ranking: Int32Array, count: number): void {
 }
 
 function storeNothing(c: Client): void {
-  const { db, args: a } = c;
-  if (db.delete(a, query.storeAt)) db.changed(a, query.storeAt, DEL);
+  c.deleteKey(query.storeAt);
   c.reply.int(0);
 }

@@ -11,7 +11,7 @@ import { lower } from "../bytes/ascii.ts";
 import { globMatch } from "../bytes/glob.ts";
 import { DB_INDEX, errorReply, NO_SUCH_KEY, NOT_INT32, NOT_INTEGER, SAME_OBJECT, SYNTAX } from "../resp/errors.ts";
 import type { Database } from "../store/database.ts";
-import { DEL, EventClass, keyEvent } from "../store/events.ts";
+import { EventClass, keyEvent } from "../store/events.ts";
 import { type CopyableCollection, Hint, Kind, Type, TYPE_NAMES } from "../store/record.ts";
 
 const STAR = 42;
@@ -59,13 +59,8 @@ const unlink = command({
 
 /** Memory is given back in slices anyway, so DEL has nothing to do that UNLINK would leave for later. */
 function deleteKeys(c: Client): void {
-  const { args: a, db } = c;
   let deleted = 0;
-  for (let i = 1; i < a.argc; i++) {
-    if (!db.delete(a, i)) continue;
-    db.changed(a, i, DEL);
-    deleted++;
-  }
+  for (let i = 1; i < c.args.argc; i++) if (c.deleteKey(i)) deleted++;
   c.reply.int(deleted);
 }
 

@@ -6,7 +6,7 @@ import { lower } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { errorReply, LIMIT_NEGATIVE, NOT_POSITIVE, NUMKEYS_NOT_POSITIVE, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
-import { DEL, EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
+import { EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import type { ListpackCursor } from "../store/types/listpack.ts";
 import { SetView } from "../store/types/set.ts";
@@ -626,7 +626,7 @@ function storeResult(c: Client, event: KeyEvent): void {
   if (count === 0) {
     result.drop();
     reply.int(0);
-    if (db.delete(a, 1)) db.changed(a, 1, DEL);
+    c.deleteKey(1);
     return;
   }
   result.store(db, a, 1);

@@ -15,7 +15,7 @@ import type { Client } from "../engine/client.ts";
 import { type Command, command, Deny } from "../engine/command.ts";
 import { sortKeys, sortRoKeys } from "../engine/keys.ts";
 import { errorReply, NOT_INTEGER, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
-import { DEL, EventClass, keyEvent } from "../store/events.ts";
+import { EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { HashView } from "../store/types/hash.ts";
 import { ListView } from "../store/types/list.ts";
@@ -409,7 +409,7 @@ function store(c: Client, numbers: Int32Array | null, from: number, until: numbe
     return;
   }
   list.drop();
-  if (db.delete(a, options.store)) db.changed(a, options.store, DEL);
+  c.deleteKey(options.store);
 }
 
 export const commands: Command[] = [sort, sortRo];

@@ -10,7 +10,7 @@ import { lower, parseDouble } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { errorReply, LIMIT_NEGATIVE, NOT_INTEGER, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
-import { DEL, EventClass, keyEvent } from "../store/events.ts";
+import { EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import type { ListpackCursor } from "../store/types/listpack.ts";
 import { SetView } from "../store/types/set.ts";
@@ -384,7 +384,7 @@ function storeResult(c: Client, operation: number): void {
   reply.int(count);
   if (count === 0) {
     result.drop();
-    if (db.delete(a, 1)) db.changed(a, 1, DEL);
+    c.deleteKey(1);
     return;
   }
   result.limits = c.engine.config.values;

@@ -9,7 +9,7 @@ import { lower, parseScoreBound } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { errorReply, NOT_INTEGER, SYNTAX } from "../resp/errors.ts";
-import { DEL, EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
+import { EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { LexBound, ZsetView } from "../store/types/zset.ts";
 import { firstIndex, lastIndex } from "./indices.ts";
@@ -434,7 +434,7 @@ function storeRange(c: Client, count: number, backward: boolean): void {
   const { args: a, db } = c;
   if (count === 0) {
     c.reply.int(0);
-    if (db.delete(a, 1)) db.changed(a, 1, DEL);
+    c.deleteKey(1);
     return;
   }
   const { zsetMaxListpackEntries, zsetMaxListpackValue } = result.limits = c.engine.config.values;

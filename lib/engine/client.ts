@@ -11,6 +11,7 @@ import type { ErrorReply } from "../resp/errors.ts";
 import { WRONGTYPE } from "../resp/errors.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { Database } from "../store/database.ts";
+import { DEL } from "../store/events.ts";
 import type { Blocked } from "./blocking.ts";
 import { type Command, Deny } from "./command.ts";
 import type { Engine } from "./engine.ts";
@@ -206,5 +207,12 @@ export class Client {
     if (ref === 0 || this.db.type(ref) === type) return ref;
     this.reply.error(WRONGTYPE);
     return -1;
+  }
+
+  /** Deletes argument i's key, with all that follows from it; false when there is none. */
+  deleteKey(i: number): boolean {
+    if (!this.db.delete(this.args, i)) return false;
+    this.db.changed(this.args, i, DEL);
+    return true;
   }
 }
