@@ -12,7 +12,7 @@ import { lower, parseDouble, parseScoreBound } from "../bytes/ascii.ts";
 import { compareBytes, copyBytes } from "../bytes/span.ts";
 import { Args } from "../bytes/args.ts";
 import type { Client } from "../engine/client.ts";
-import { type Command, command, Deny } from "../engine/command.ts";
+import { type Command, command } from "../engine/command.ts";
 import { sortKeys, sortRoKeys } from "../engine/keys.ts";
 import { errorReply, NOT_INTEGER, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
 import { EventClass, keyEvent } from "../store/events.ts";
@@ -339,8 +339,8 @@ function sortElements(c: Client, mayStore: boolean): void {
   let ref = db.lookupRead(a, 1);
   const type = ref === 0 ? Type.LIST : db.type(ref);
   if (type !== Type.LIST && type !== Type.SET && type !== Type.ZSET) return reply.error(WRONGTYPE);
-  // What comes out of a set in no order would differ from server to server: it is sorted if it is stored or a script sees it.
-  if (options.unsorted && type === Type.SET && (options.store > 0 || c.deny & Deny.SCRIPT)) {
+  // What comes out of a set in no order would differ from server to server: it is sorted if it is stored.
+  if (options.unsorted && type === Type.SET && options.store > 0) {
     options.unsorted = false;
     options.alpha = true;
     options.by = 0;

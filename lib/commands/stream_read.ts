@@ -7,7 +7,7 @@
 
 import { lower } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
-import { type Command, command, Deny } from "../engine/command.ts";
+import { type Command, command } from "../engine/command.ts";
 import { errorReply, NOT_INTEGER, SYNTAX, TIMEOUT_NEGATIVE, TIMEOUT_NOT_INTEGER } from "../resp/errors.ts";
 import { Type } from "../store/record.ts";
 import type { Stream } from "../store/types/stream.ts";
@@ -168,9 +168,6 @@ function parseOptions(c: Client, inGroup: boolean): boolean {
   for (let i = 1; i < a.argc && options.keysAt === 0; i++) {
     const more = a.argc - i - 1;
     if (more > 0 && a.is(i, BLOCK)) {
-      if (c.deny & Deny.SCRIPT) {
-        return c.fail(errorReply(`ERR ${a.shown(0)} command is not allowed with BLOCK option from scripts`));
-      }
       options.timeout = a.int(++i);
       if (options.timeout !== options.timeout) return c.fail(TIMEOUT_NOT_INTEGER);
       if (options.timeout < 0) return c.fail(TIMEOUT_NEGATIVE);

@@ -69,34 +69,26 @@ export const Flag = {
 export const Deny = {
   /** The client must authenticate first. */
   AUTH: 1 << 0,
-  /** The client's user is not allowed everything. */
-  ACL: 1 << 1,
   /** The client is in MULTI: queue, or refuse what is marked no_multi. */
-  MULTI: 1 << 2,
+  MULTI: 1 << 1,
   /** The client is subscribed and speaks RESP2. */
-  SUBSCRIBED: 1 << 3,
+  SUBSCRIBED: 1 << 2,
   /** The client is a replica's link: it must not touch the keyspace. */
-  REPLICA: 1 << 4,
-  /** The client runs a script: noscript commands are refused. */
-  SCRIPT: 1 << 5,
-  LOADING: 1 << 6,
-  ASYNC_LOADING: 1 << 7,
+  REPLICA: 1 << 3,
+  LOADING: 1 << 4,
+  ASYNC_LOADING: 1 << 5,
   /** The link to the master is down and stale data must not be served. */
-  STALE: 1 << 8,
-  /** A script runs for too long. */
-  BUSY: 1 << 9,
+  STALE: 1 << 6,
   /** Writes are impossible: read-only replica, failed save (MISCONF), too few replicas (NOREPLICAS). */
-  WRITE: 1 << 10,
-  /** Memory is above maxmemory and nothing could be evicted. */
-  OOM: 1 << 11,
+  WRITE: 1 << 7,
+  /** Memory is limited by maxmemory: something may have to be evicted. */
+  OOM: 1 << 8,
   /** CLIENT PAUSE … WRITE. */
-  PAUSED_WRITE: 1 << 12,
+  PAUSED_WRITE: 1 << 9,
   /** CLIENT PAUSE … ALL. */
-  PAUSED_ALL: 1 << 13,
-  /** Cluster mode: the keys' slots decide. */
-  CLUSTER: 1 << 14,
+  PAUSED_ALL: 1 << 10,
   /** DEBUG or MODULE are not allowed to everybody. */
-  PROTECTED: 1 << 15,
+  PROTECTED: 1 << 11,
 } as const;
 
 /** ACL categories in the order in which Redis lists them; a category's bit in `Command.categories` is its index here. */
@@ -144,9 +136,6 @@ export type Group =
   | "string"
   | "transactions";
 
-/** Which arguments are channels, for the ACL: `publish` is argument 1 only, the others are all arguments. */
-export type Channels = "publish" | "subscribe" | "unsubscribe" | "psubscribe" | "punsubscribe";
-
 /** Runs the command for a client: reads `client`'s arguments, writes `client`'s reply. Synchronous. */
 export type Handler = (client: Client) => void;
 
@@ -167,7 +156,6 @@ export interface CommandRow {
   /** Where the keys are; the notation is explained in keys.ts. One string per key spec. */
   keys?: string | string[];
   getKeys?: KeyFinder;
-  channels?: Channels;
   /** ACL categories that do not follow from the flags. */
   acl?: string;
   since: string;
@@ -214,8 +202,6 @@ export class Command {
   readonly run: Handler;
   readonly parent: Command | null;
   readonly subcommands: CommandTable | null;
-  /** A small integer, unique in its server: the command's bit in ACL selectors. Given by `CommandTable.from`. */
-  id: number;
   /** Number of calls that ran. */
   calls: number;
   /** Microseconds spent in them. */
@@ -238,11 +224,10 @@ export class Command {
     this.lastKey = range.last;
     this.keyStep = range.step;
     this.flags = flagBits(row) | (range.movable ? Flag.MOVABLEKEYS : 0);
-    this.mask = denyMask(this.flags, this.keySpecs.length > 0);
+    this.mask = denyMask(this.flags);
     this.categories = categoryBits(row.acl, this.flags, row.name);
     this.run = row.run ?? notCallable;
     this.parent = parent;
-    this.id = -1;
     this.calls = 0;
     this.usec = 0;
     this.rejected = 0;
@@ -329,24 +314,21 @@ function flagBits(row: CommandRow): number {
   return bits;
 }
 
-function denyMask(flags: number, hasKeySpecs: boolean): number {
+function denyMask(flags: number): number {
   // Paused clients wait, clients in MULTI queue: that concerns every command.
   let mask = Deny.PAUSED_ALL | Deny.MULTI;
   const carries = (flags & Flag.CARRIES) !== 0;
-  if (!(flags & Flag.NO_AUTH)) mask |= Deny.AUTH | Deny.ACL;
+  if (!(flags & Flag.NO_AUTH)) mask |= Deny.AUTH;
   if (!(flags & Flag.SUBSCRIBED)) mask |= Deny.SUBSCRIBED;
   if (!(flags & Flag.LOADING) || carries) mask |= Deny.LOADING;
   if (!(flags & Flag.STALE) || carries) mask |= Deny.STALE;
-  if (!(flags & Flag.ALLOW_BUSY)) mask |= Deny.BUSY;
   if (flags & Flag.NO_ASYNC_LOADING || carries) mask |= Deny.ASYNC_LOADING;
   if (flags & (Flag.WRITE | Flag.DISK_CHECK) || carries) mask |= Deny.WRITE;
   // Fast commands that need no memory do not wait for keys to be evicted.
   if (flags & Flag.DENYOOM || carries || !(flags & Flag.FAST)) mask |= Deny.OOM;
   if (flags & (Flag.WRITE | Flag.MAY_REPLICATE) || carries) mask |= Deny.PAUSED_WRITE;
   if (flags & (Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE) || carries) mask |= Deny.REPLICA;
-  if (flags & Flag.NOSCRIPT) mask |= Deny.SCRIPT;
   if (flags & Flag.PROTECTED) mask |= Deny.PROTECTED;
-  if (hasKeySpecs || flags & Flag.MOVABLEKEYS || carries) mask |= Deny.CLUSTER;
   return mask;
 }
 

@@ -81,7 +81,7 @@ export class Engine implements KeyspaceObserver {
   nextClientId = 1;
   /** Bits of `Deny` that hold for all clients. */
   deny: number = Deny.PROTECTED;
-  /** Commands that are running: more than 1 inside EXEC or a script. */
+  /** Commands that are running: more than 1 inside EXEC. */
   depth = 0;
   /** The client whose replies go to `reply`. */
   serving: Client | null = null;

@@ -28,7 +28,6 @@ const HOST = lower("host:");
 const POST = lower("post");
 const NOT_IN_TRANSACTION = errorReply("ERR Command not allowed inside a transaction");
 const REPLICA_KEYSPACE = errorReply("ERR Replica can't interact with the keyspace");
-const BUSY = errorReply("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
 const INTERNAL = errorReply("ERR internal error, see the server's log");
 
 /** Fast commands are timed together, but not those that may block. */
@@ -218,7 +217,6 @@ function admit(c: Client, cmd: Command): boolean {
     if (denied & Deny.LOADING) return refuse(c, cmd, LOADING);
     if (denied & Deny.ASYNC_LOADING && flags & Flag.NO_ASYNC_LOADING) return refuse(c, cmd, LOADING);
   }
-  if (denied & Deny.BUSY) return refuse(c, cmd, BUSY);
   if (denied & Deny.REPLICA && !c.isMaster) return refuse(c, cmd, REPLICA_KEYSPACE);
   if (denied & (Deny.PAUSED_ALL | Deny.PAUSED_WRITE) && !c.isReplica && !c.isTrusted) {
     if (denied & Deny.PAUSED_ALL || flags & (Flag.WRITE | Flag.MAY_REPLICATE)) {
@@ -236,7 +234,7 @@ function admit(c: Client, cmd: Command): boolean {
 
 /** Of the states in which EXEC itself may run anywhere, only those count that its commands care about. */
 function carriedStates(mask: number): number {
-  return mask | Deny.AUTH | Deny.ACL | Deny.MULTI | Deny.SUBSCRIBED | Deny.PAUSED_ALL | Deny.BUSY;
+  return mask | Deny.AUTH | Deny.MULTI | Deny.SUBSCRIBED | Deny.PAUSED_ALL;
 }
 
 function refuse(c: Client, cmd: Command, error: ErrorReply): boolean {

@@ -1,9 +1,9 @@
 /**
  * Where a command's keys are: the key specs of its row, and finding the keys of one invocation.
  *
- * The engine asks this for ACL rules on keys, cluster slots, client tracking and COMMAND GETKEYS. Nearly all commands
- * are described by key specs alone; a row has a `getKeys` function only where a spec cannot say it (SORT's STORE may stand
- * anywhere) or where what happens to the key depends on other arguments (SET … GET reads it).
+ * COMMAND shows the key specs, and COMMAND GETKEYS asks for the keys. Nearly all commands are described by key specs alone; a row
+ * has a `getKeys` function only where a spec cannot say it (SORT's STORE may stand anywhere) or where what happens to the key
+ * depends on other arguments (SET … GET reads it).
  *
  * Notation of one key spec: `where flags`, or `where flags; a note`.
  *
@@ -190,20 +190,19 @@ function absolute(spec: KeySpec, last: number): number {
 /**
  * Finds the keys of an invocation of `command` whose name (a subcommand's: its container's name) is argument `first`, leaves
  * their positions (indexes into `args`) in `keys`, and returns how many there are. None are found where the arguments make
- * no sense; the command itself will reply with an error then. `routed` also finds what is no key but is routed like one
- * (the channels of sharded pub/sub). The arity must have been checked.
+ * no sense; the command itself will reply with an error then. The arity must have been checked.
  */
-export function findKeys(command: Command, args: Args, keys: KeyPositions, first = 0, routed = false): number {
+export function findKeys(command: Command, args: Args, keys: KeyPositions, first = 0): number {
   keys.clear();
   const specs = command.keySpecs;
   let usable = false;
   let variable = false;
   for (let i = 0; i < specs.length; i++) {
     const flags = specs[i].flags;
-    if (routed || !(flags & KeyFlag.NOT_KEY)) usable = true;
+    if (!(flags & KeyFlag.NOT_KEY)) usable = true;
     if (flags & KeyFlag.VARIABLE_FLAGS) variable = true;
   }
-  if (usable && !variable && findBySpecs(specs, args, keys, first, routed)) return keys.count;
+  if (usable && !variable && findBySpecs(specs, args, keys, first)) return keys.count;
   keys.clear();
   const getKeys = command.row.getKeys;
   if (getKeys !== undefined) getKeys(args, first, keys);
@@ -211,17 +210,11 @@ export function findKeys(command: Command, args: Args, keys: KeyPositions, first
 }
 
 /** False if a spec cannot be followed; some keys may have been added to `keys` then. */
-function findBySpecs(
-  specs: readonly KeySpec[],
-  args: Args,
-  keys: KeyPositions,
-  base: number,
-  routed: boolean,
-): boolean {
+function findBySpecs(specs: readonly KeySpec[], args: Args, keys: KeyPositions, base: number): boolean {
   const argc = args.argc - base;
   for (let i = 0; i < specs.length; i++) {
     const spec = specs[i];
-    if ((spec.flags & KeyFlag.NOT_KEY) && !routed) continue;
+    if (spec.flags & KeyFlag.NOT_KEY) continue;
     if (spec.begin === "unknown") return false;
     let first = spec.position;
     if (spec.begin === "keyword") {

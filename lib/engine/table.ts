@@ -28,19 +28,10 @@ export class CommandTable {
   #slots: (Entry | null)[] = new Array<Entry | null>(8).fill(null);
   #mask = 7;
 
-  /**
-   * A server's own table: copies of `commands` with fresh statistics. Each command, container and subcommand gets an id
-   * of its own, counted from 0.
-   */
+  /** A server's own table: copies of `commands` with fresh statistics. */
   static from(commands: readonly Command[]): CommandTable {
     const table = new CommandTable();
-    let id = 0;
-    for (const original of commands) {
-      const command = original.copy();
-      command.id = id++;
-      if (command.subcommands !== null) { for (const sub of command.subcommands) sub.id = id++; }
-      table.add(command);
-    }
+    for (const command of commands) table.add(command.copy());
     return table;
   }
 

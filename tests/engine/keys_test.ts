@@ -99,11 +99,10 @@ test("finds the keys of many arguments", () => {
   assertEquals(findKeys(command, Args.of("MGET", "a"), keys), 1);
 });
 
-test("shard channels are found only for routing", () => {
+test("shard channels are no keys, though they are routed like keys", () => {
   const command = make("ssubscribe", -2, "1:-1 not_key");
   const keys = new KeyPositions();
   assertEquals(findKeys(command, Args.of("ssubscribe", "a", "b"), keys), 0);
-  assertEquals(findKeys(command, Args.of("ssubscribe", "a", "b"), keys, 0, true), 2);
   assertEquals(command.hasKeys, false);
 });
 
