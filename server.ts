@@ -7,19 +7,24 @@ import { Config, ConfigFileError } from "./lib/config/config.ts";
 import { choosePlatform } from "./lib/platform/choose.ts";
 import { fromLatin1 } from "./lib/bytes/ascii.ts";
 import { REDIS_VERSION } from "./lib/engine/version.ts";
+import { Log } from "./lib/observe/log.ts";
 import { reportCrashes } from "./lib/observe/crash_report.ts";
 import { Server } from "./lib/server/server.ts";
 import { HELP, versionLine } from "./lib/server/texts.ts";
 
 const platform = await choosePlatform(true);
 const { process } = platform;
+/** Until there is a server with its own. */
+const startLog = new Log(platform);
 
 function fail(error: ConfigFileError): never {
-  process.stderr(fromLatin1(error.text));
+  if (error.log) startLog.warning(error.text);
+  else process.stderr(fromLatin1(error.text));
   return process.exit(1);
 }
 
 const config = new Config(platform.files, process);
+config.log = (level, message) => startLog[level](message);
 const loaded = config.load(process.args, () => process.readStdin());
 if (loaded.kind === "version") {
   process.stdout(fromLatin1(`${versionLine(process.machineBits)}\n`));
@@ -53,6 +58,7 @@ if (process.args.length === 0) {
     "Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf",
   );
 } else log.warning("Configuration loaded");
+for (const { name, reason } of config.withoutEffect) log.notice(`The parameter ${name} has no effect: ${reason}.`);
 try {
   await server.start();
 } catch {

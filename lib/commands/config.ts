@@ -54,7 +54,7 @@ function setPairs(c: Client, pairs: readonly string[]): void {
 }
 
 function rewrite(c: Client): void {
-  const problem = c.engine.config.rewrite(null);
+  const problem = c.engine.config.rewrite();
   if (problem === null) c.reply.ok();
   else c.reply.error(errorReply(`ERR ${problem}`));
 }

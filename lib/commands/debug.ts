@@ -452,7 +452,7 @@ function changeReplicationId(c: Client): void {
 }
 
 function rewriteEverything(c: Client): void {
-  const problem = c.engine.config.rewrite(null, true);
+  const problem = c.engine.config.rewrite(true);
   if (problem === null) c.reply.ok();
   else c.reply.error(errorReply(`ERR CONFIG-REWRITE-FORCE-ALL failed: ${problem}`));
 }

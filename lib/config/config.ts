@@ -5,10 +5,11 @@
  * Everything here deals in byte strings (one character per byte) and knows no clients or replies. Reading a value on a hot
  * path is `config.values.someField`; everything else is rare and written for clarity.
  */
+import { fromLatin1, latin1 } from "../bytes/ascii.ts";
 import { globMatch } from "../bytes/glob.ts";
 import { fromHost, hostPath } from "../bytes/path.ts";
 import type { Files } from "../platform/platform.ts";
-import { bytesToText, type Directory, errorText, textToBytes } from "./host.ts";
+import { type Directory, errorText } from "./host.ts";
 import {
   DEBUG,
   DENY_LOADING,
@@ -55,6 +56,7 @@ export interface SetContext {
   readonly local: boolean;
 }
 
+const NO_BYTES = new Uint8Array(0);
 /** Bytes; CONFIG SET raises a smaller replication backlog to this. */
 const MIN_BACKLOG = 16384;
 
@@ -94,16 +96,15 @@ export class Config {
   /** Directives of the file and command line that other services obey. */
   readonly directives: Directives;
 
+  /** Takes what is to be logged: whoever has a log sets it. */
+  log: Log = () => {};
+
   private readonly state: State;
   private readonly loader: Loader;
   private readonly hooks = new Map<Parameter, Apply[]>();
 
   /** `directory` is where relative paths start and what `dir` changes: the process, or an embedder's own. */
-  constructor(
-    private readonly files: Files,
-    private readonly directory: Directory,
-    private readonly log: Log = () => {},
-  ) {
+  constructor(private readonly files: Files, private readonly directory: Directory) {
     const values = new ConfigValues();
     this.values = values;
     this.state = { values, exact: new Map(), directory, readingFile: false, saveSeen: false };
@@ -146,7 +147,8 @@ export class Config {
       }
       if (fromStdin) {
         this.log("warning", "Reading config from stdin");
-        text += bytesToText(stdin());
+        const bytes = stdin();
+        text += latin1(bytes, 0, bytes.length);
       }
       this.loader.read(text + "\n" + options);
     } catch (error) {
@@ -162,17 +164,6 @@ export class Config {
     return { kind: "start" };
   }
 
-  /** Applies lines in redis.conf's notation (for an embedding program); returns the first error or null. */
-  loadText(text: string): ConfigFileError | null {
-    try {
-      this.loader.read(text);
-    } catch (error) {
-      if (error instanceof ConfigFileError) return error;
-      throw error;
-    }
-    return null;
-  }
-
   /**
    * CONFIG GET: name and value of every parameter that one of the patterns names. A name without `*?[` is shown as it was
    * written; each name appears once, and both names of a renamed parameter count.
@@ -185,10 +176,10 @@ export class Config {
         if (entry !== null && !found.has(entry.name)) found.set(entry.name, [pattern, this.show(entry)]);
         continue;
       }
-      const wanted = textToBytes(pattern);
+      const wanted = fromLatin1(pattern);
       for (const entry of ENTRIES.values()) {
         if (entry.parameter.flags & HIDDEN || found.has(entry.name)) continue;
-        const name = textToBytes(entry.name);
+        const name = fromLatin1(entry.name);
         if (globMatch(wanted, 0, wanted.length, name, 0, name.length, true)) {
           found.set(entry.name, [entry.name, this.show(entry)]);
         }
@@ -287,17 +278,16 @@ export class Config {
   }
 
   /**
-   * CONFIG REWRITE: replaces the configuration file at once and durably. `users` describes each ACL user as it stands after
-   * the word `user`, or is null when they live in an ACL file. `all` writes what is at its default too. Returns an error text or
-   * null.
+   * CONFIG REWRITE: replaces the configuration file at once and durably. `all` writes what is at its default too. Returns an error
+   * text or null.
    */
-  rewrite(users: readonly string[] | null, all = false): string | null {
+  rewrite(all = false): string | null {
     if (this.file === null) return "The server is running without a config file";
     const path = hostPath(this.file);
     try {
-      const old = this.files.stat(path) === null ? "" : bytesToText(this.files.read(path));
-      const content = rewriteText(old, PARAMETERS, lookup, this.state, users, all);
-      this.replaceFile(path, textToBytes(content));
+      const old = this.files.stat(path) === null ? NO_BYTES : this.files.read(path);
+      const content = rewriteText(latin1(old, 0, old.length), PARAMETERS, lookup, this.state, all);
+      this.replaceFile(path, fromLatin1(content));
     } catch (error) {
       const text = errorText(error);
       this.log("warning", `CONFIG REWRITE failed: ${text}`);
@@ -307,10 +297,11 @@ export class Config {
     return null;
   }
 
-  /** Parameters that are accepted but cannot do anything here, with the reason, by their primary name. */
+  /** Parameters that were given a value of their own but cannot do anything here, with the reason. */
   get withoutEffect(): { readonly name: string; readonly reason: string }[] {
-    return PARAMETERS.flatMap(({ name, withoutEffect }) =>
-      withoutEffect === null ? [] : [{ name, reason: withoutEffect }]
+    const defaults: State = { ...this.state, values: new ConfigValues(), exact: new Map() };
+    return PARAMETERS.flatMap(({ name, withoutEffect, get }) =>
+      withoutEffect === null || get(this.state) === get(defaults) ? [] : [{ name, reason: withoutEffect }]
     );
   }
 

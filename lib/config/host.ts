@@ -10,19 +10,3 @@ export type Directory = Pick<Process, "currentDirectory" | "changeDirectory">;
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
-
-/** The bytes as a string with one character per byte. */
-export function bytesToText(bytes: Uint8Array): string {
-  const pieces: string[] = [];
-  for (let at = 0; at < bytes.length; at += 8192) {
-    pieces.push(String.fromCharCode(...bytes.subarray(at, at + 8192)));
-  }
-  return pieces.join("");
-}
-
-/** The bytes of a string with one character per byte. */
-export function textToBytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}

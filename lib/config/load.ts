@@ -6,11 +6,12 @@
  * Directives that are no parameters and belong to other services (`user`, `rename-command`) are collected with their
  * line; a service that refuses one reports it with `ConfigFileError.at`.
  */
+import { fromLatin1, latin1 } from "../bytes/ascii.ts";
 import { quote, splitWords } from "../bytes/words.ts";
 import { fromHost, hostPath } from "../bytes/path.ts";
 import { globMatch } from "../bytes/glob.ts";
 import type { Files } from "../platform/platform.ts";
-import { bytesToText, errorText, textToBytes } from "./host.ts";
+import { errorText } from "./host.ts";
 import { MULTI_ARG, type Parameter, type State } from "./kinds.ts";
 import { lowerCase, trim } from "./syntax.ts";
 
@@ -98,7 +99,8 @@ export class Loader {
   private readOne(path: string): string {
     try {
       if (this.files.stat(hostPath(path))?.isDirectory) return "";
-      return bytesToText(this.files.read(hostPath(path)));
+      const bytes = this.files.read(hostPath(path));
+      return latin1(bytes, 0, bytes.length);
     } catch (error) {
       throw new ConfigFileError(`Fatal error, can't open config file '${path}': ${errorText(error)}`, true);
     }
@@ -169,7 +171,7 @@ function expand(files: Files, pattern: string): string[] {
   const parts = pattern.split("/").filter((part) => part !== "");
   for (const part of parts) {
     const isPattern = /[*?[]/.test(part);
-    const wanted = textToBytes(part.replaceAll("[!", "[^"));
+    const wanted = fromLatin1(part.replaceAll("[!", "[^"));
     const next: string[] = [];
     for (const base of found) {
       const prefix = base === "" || base === "/" ? base : base + "/";
@@ -179,7 +181,7 @@ function expand(files: Files, pattern: string): string[] {
       }
       for (const name of namesIn(files, prefix)) {
         if (name.startsWith(".") && !part.startsWith(".")) continue;
-        const bytes = textToBytes(name);
+        const bytes = fromLatin1(name);
         if (globMatch(wanted, 0, wanted.length, bytes, 0, bytes.length, false)) next.push(prefix + name);
       }
     }

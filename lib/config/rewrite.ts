@@ -14,15 +14,13 @@ const OTHER_DIRECTIVES = ["include", "rename-command", "user", "loadmodule", "se
 
 /**
  * Returns the new content for a file that now contains `old`.
- * `users` are the words after `user` for each ACL user, or null to remove all `user` lines (they are in the ACL file).
- * With `all`, every parameter gets its lines, at its default or not.
+ * Lines about ACL users stay as they are. With `all`, every parameter gets its lines, at its default or not.
  */
 export function rewriteText(
   old: string,
   parameters: readonly Parameter[],
   lookup: (name: string) => Parameter | null,
   state: State,
-  users: readonly string[] | null,
   all = false,
 ): string {
   const file = new RewrittenFile(old, lookup);
@@ -32,8 +30,6 @@ export function rewriteText(
     }
     file.removeRest(parameter.name);
   }
-  for (const user of users ?? []) file.put("user", `user ${user}`, true);
-  file.removeRest("user");
   file.removeRest("loadmodule");
   return file.content();
 }

@@ -32,6 +32,19 @@ const MAX_CLIENTS = fromLatin1("-ERR max number of clients reached\r\n");
 const PROTECTED = fromLatin1(
   "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n",
 );
+/** Rules of an ACL user that forbid nothing: what redis-server writes for `default`. */
+const HARMLESS_RULES: readonly string[] = [
+  "on",
+  "nopass",
+  "sanitize-payload",
+  "skip-sanitize-payload",
+  "~*",
+  "allkeys",
+  "&*",
+  "allchannels",
+  "+@all",
+  "allcommands",
+];
 /** A connection that is refused gets its error and nothing more. */
 const REFUSED: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
 
@@ -57,10 +70,12 @@ export class Server implements ServerControl {
     this.engine = new Engine(platform, table, config.values.databases);
     this.startedAt = platform.clock.now();
     this.runId = hex(platform.random.bytes(20));
-    this.log = new Log(platform);
+    const log = this.log = new Log(platform);
+    config.log = (level, message) => log[level](message);
+    this.#checkUsers();
     const { engine } = this;
     engine.config = config;
-    engine.log = this.log;
+    engine.log = log;
     engine.control = this;
     engine.replication = new Replication(engine);
     engine.pubsub = new PubSub(engine);
@@ -90,6 +105,25 @@ export class Server implements ServerControl {
         throw ConfigFileError.at(line, "Target command name already exists");
       }
       table.rename(from, to);
+    }
+  }
+
+  /**
+   * There are no ACL users yet. That others than `default` cannot log in does no harm, but a server that lets everybody do what the
+   * rules of `default` forbid must not start.
+   */
+  #checkUsers(): void {
+    const { aclfile, requirepass } = this.config.values;
+    if (aclfile !== "") {
+      throw ConfigFileError.at(null, "aclfile is not supported yet: the rules in it would restrict nobody.");
+    }
+    for (const { words: [, name, ...rules], line } of this.config.directives.users) {
+      if (name !== "default") this.log.warning(`User '${name}' cannot log in: ACL users are not supported yet.`);
+      else if (
+        !rules.every((rule) => (requirepass ?? "") !== "" && /^[>#]/.test(rule) || HARMLESS_RULES.includes(rule))
+      ) {
+        throw ConfigFileError.at(line, "ACL rules are not supported yet: use requirepass for a password.");
+      }
     }
   }
 

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { PARAMETERS } from "../../lib/config/parameters.ts";
 import { ConfigValues } from "../../lib/config/values.ts";
 import { test } from "../kit/test.ts";
-import { configAt, CONTEXT, setReply } from "./fixture.ts";
+import { configAt, CONTEXT, loadText, setReply } from "./fixture.ts";
 
 test("a hook runs once per CONFIG SET, after all values are set, and only for changes", () => {
   const config = configAt("/");
@@ -26,7 +26,8 @@ test("a hook runs once per CONFIG SET, after all values are set, and only for ch
 
 test("a hook's error sets everything back and applies the old values", () => {
   const log: string[] = [];
-  const config = configAt("/", (_, message) => log.push(message));
+  const config = configAt("/");
+  config.log = (_, message) => log.push(message);
   const ports: number[] = [];
   const limits: number[] = [];
   config.onApply(["maxclients"], (values) => {
@@ -56,7 +57,7 @@ test("protected and loading-sensitive parameters look at the client and the serv
   const remote = { loading: false, local: false };
   const text = "CONFIG SET failed (possibly related to argument 'dir') - can't set protected config";
   assertEquals(config.set(["dir", "/"], local), { kind: "error", text });
-  assertEquals(config.loadText("enable-protected-configs local"), null);
+  loadText(config, "enable-protected-configs local");
   assertEquals(config.set(["dir", "/tmp"], local), { kind: "ok" });
   assertEquals(config.get(["dir"]), [["dir", "/tmp"]]);
   assertEquals(config.set(["dir", "/"], remote), { kind: "error", text });
@@ -93,8 +94,15 @@ test("secrets and parameters without effect are known", () => {
     false,
     false,
   ]);
-  const names = config.withoutEffect.map(({ name }) => name);
-  assert(names.includes("io-threads") && !names.includes("maxmemory"));
+});
+
+test("parameters that cannot do anything are told if somebody has set them", () => {
+  const config = configAt("/");
+  assertEquals(config.withoutEffect, []);
+  loadText(config, "io-threads 4\nset-proc-title yes\nmaxmemory 100mb");
+  assertEquals(config.withoutEffect, [
+    { name: "io-threads", reason: "commands and sockets are served by one thread" },
+  ]);
 });
 
 test("a value beyond 2^53 is shown exactly and rounded for arithmetic", () => {

@@ -1,12 +1,14 @@
 /** A `Config` over the machine's files, with a current directory of its own, for the tests of this folder. */
-import { Config, type Directory, type Log } from "../../lib/config/config.ts";
+import { assertEquals } from "@std/assert";
+import { Config, type Directory } from "../../lib/config/config.ts";
 import { createNodeParts } from "../../lib/platform/node.ts";
+import { fromLatin1 } from "../../lib/bytes/ascii.ts";
 import { platformError } from "../../lib/platform/errors.ts";
 
 export const { files } = createNodeParts();
 
 /** A directory that exists only in this object; changing it still requires that the target exists. */
-export function directoryAt(path: string): Directory {
+function directoryAt(path: string): Directory {
   let current = path;
   return {
     currentDirectory: () => current,
@@ -20,8 +22,8 @@ export function directoryAt(path: string): Directory {
   };
 }
 
-export function configAt(path: string, log?: Log): Config {
-  return new Config(files, directoryAt(path), log);
+export function configAt(path: string): Config {
+  return new Config(files, directoryAt(path));
 }
 
 export const CONTEXT = { loading: false, local: true };
@@ -33,10 +35,7 @@ export function setReply(config: Config, pairs: readonly string[]): string {
   return result.kind === "loading" ? "LOADING" : `ERR ${result.text}`;
 }
 
-export function latin1(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-}
-
-export function toBytes(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+/** Gives the configuration these lines, as on standard input. */
+export function loadText(config: Config, text: string): void {
+  assertEquals(config.load(["-"], () => fromLatin1(text)), { kind: "start" });
 }

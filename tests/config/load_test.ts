@@ -4,7 +4,8 @@ import type { LoadResult } from "../../lib/config/config.ts";
 import { run } from "../kit/run.ts";
 import { hasRedis, startRedis } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
-import { configAt, files, toBytes } from "./fixture.ts";
+import { fromLatin1 } from "../../lib/bytes/ascii.ts";
+import { configAt, files, loadText } from "./fixture.ts";
 
 const NOTHING = () => new Uint8Array(0);
 
@@ -75,7 +76,7 @@ const REFUSED = [
 ];
 
 function writeFiles(dir: string): void {
-  const write = (name: string, text: string) => files.write(`${dir}/${name}`, toBytes(text));
+  const write = (name: string, text: string) => files.write(`${dir}/${name}`, fromLatin1(text));
   files.makeDirectory(`${dir}/conf.d`);
   write("conf.d/1.conf", "hz 20\n");
   write("conf.d/2.conf", "  # c\n\n\tMaxMemory  1xb \r\nport 1");
@@ -134,7 +135,7 @@ test("accepted command lines give redis-server's values", async () => {
   await using home = await startRedis();
   writeFiles(home.dir);
   const saves = `save 1 1 2 2\nsave 3 3\ninclude ${home.dir}/good.conf\nsave 4 4\nsave 5 5\n`;
-  files.write(`${home.dir}/saves.conf`, toBytes(saves));
+  files.write(`${home.dir}/saves.conf`, fromLatin1(saves));
   for (const pattern of ACCEPTED) {
     const given = pattern.map((arg) => arg.replace("DIR", home.dir));
     const [first, ...rest] = given;
@@ -166,7 +167,7 @@ test("accepted command lines give redis-server's values", async () => {
 
 test("standard input comes after the file and before the options", () => {
   const config = configAt("/");
-  const result = config.load(["-", "--hz", "30"], () => toBytes("port 7\nhz 20\nrequirepass \xe9"));
+  const result = config.load(["-", "--hz", "30"], () => fromLatin1("port 7\nhz 20\nrequirepass \xe9"));
   assertEquals(result, { kind: "start" });
   assertEquals([config.values.port, config.values.hz, config.values.requirepass], [7, 30, "\xe9"]);
   assertEquals(config.file, null);
@@ -202,7 +203,7 @@ test("arguments are UTF-8 bytes and relative paths start at the current director
 
 test("directives of other services are collected with their lines", () => {
   const config = configAt("/");
-  assertEquals(config.loadText('user a on +@all\n\n  RENAME-command GET ""\nuser "b c"'), null);
+  loadText(config, 'user a on +@all\n\n  RENAME-command GET ""\nuser "b c"');
   assertEquals(config.directives, {
     users: [
       { words: ["user", "a", "on", "+@all"], line: { number: 1, text: "user a on +@all" } },
@@ -216,6 +217,6 @@ test("a file that includes itself is refused", async () => {
   if (!hasRedis()) return;
   await using home = await startRedis();
   const path = `${home.dir}/loop.conf`;
-  files.write(path, toBytes(`include ${path}\n`));
+  files.write(path, fromLatin1(`include ${path}\n`));
   assert(/nested includes/.test(outcome(configAt("/").load([path], NOTHING)).stderr));
 });

@@ -6,17 +6,17 @@ import type { Client } from "../kit/client.ts";
 import { errorOf, type Reply } from "../kit/reply.ts";
 import { hasRedis, startRedis } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
-import { configAt, setReply } from "./fixture.ts";
+import { configAt, loadText, setReply } from "./fixture.ts";
 
 async function pair(run: (config: Config, client: Client, port: number) => Promise<void>): Promise<void> {
   if (!hasRedis()) return;
   await using server = await startRedis();
   const config = configAt("/");
-  const error = config.loadText(
+  loadText(
+    config,
     // Redis's default; ours is loopback.
     `bind * -::*\nport ${server.port}\ndir ${JSON.stringify(server.dir)}\nsave ""\nenable-debug-command yes`,
   );
-  assertEquals(error, null);
   await run(config, await server.connect(), server.port);
 }
 

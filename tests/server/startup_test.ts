@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer } from "../../mod.ts";
@@ -76,6 +76,34 @@ test("startup: bad directives end it with status 1, in the words of redis-server
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+});
+
+test("startup: what a configuration forbids and this server would allow is refused", async () => {
+  const starts = run(redstartCommand(), ["-", "--port", "0"], "user default on nopass ~* &* +@all\n");
+  assert(starts.stdout.includes("Configured to not listen anywhere"), starts.stdout);
+  for (
+    const rules of [
+      "user default off",
+      "user default on nopass ~cached:* +@all",
+      "user default on >secret ~* &* +@all",
+      "aclfile users.acl",
+    ]
+  ) {
+    const { status, stderr } = run(redstartCommand(), ["-", "--port", "0"], `${rules}\n`);
+    assertEquals(status, 1);
+    assert(/FATAL CONFIG FILE ERROR.*not supported yet/s.test(stderr), stderr);
+  }
+  const config = "requirepass secret\nuser default on #5e88 ~* &* +@all\nuser alice on >pw ~* +@all\nio-threads 4\n";
+  await using server = await startRedstart({ config });
+  const client = await server.connect();
+  assertEquals(await client.call("AUTH", "secret"), { status: "OK" });
+  assertEquals(await client.call("CONFIG", "REWRITE"), { status: "OK" });
+  const rewritten = readFileSync(join(server.dir, "test.conf"), "latin1");
+  assert(rewritten.includes("\nuser default on #5e88 ~* &* +@all\nuser alice on >pw ~* +@all\n"), rewritten);
+  const told = server.output();
+  assert(told.includes("User 'alice' cannot log in: ACL users are not supported yet."), told);
+  assert(told.includes("The parameter io-threads has no effect: commands and sockets are served by one thread."), told);
+  assert(told.includes("# CONFIG REWRITE executed with success."), told);
 });
 
 test("startup: a port in use", async () => {
