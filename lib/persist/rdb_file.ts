@@ -155,7 +155,7 @@ export class RdbFileSink implements SnapshotSink {
     if (this.#discarded) return;
     this.#writing = true;
     await this.#put(this.#chunk, this.#filled);
-    await this.#syncing;
+    while (this.#syncing !== null) await this.#syncing;
     if (this.failure === null) await this.#sync();
     this.#writing = false;
     this.#close();

@@ -20,7 +20,8 @@ import { type ByteSink, RdbWriter, STRING_LZF } from "./rdb_writer.ts";
 export const PART = 64 * 1024;
 /** Enough for a compressed part in the worst case. */
 const WORST = PART + (PART >>> 4) + 16;
-const TARGET_BUFFER = 64 * 1024;
+/** Handing it over takes some 10 µs: checksum, copy. */
+const TARGET_BUFFER = 16 * 1024;
 const QUEUE_BUFFER = 4 * 1024;
 const DONE = new Uint8Array(0);
 

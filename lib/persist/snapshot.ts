@@ -1,7 +1,7 @@
 /**
  * Snapshot: the state of all databases at one moment, written while writes go on: no fork, no second copy.
  *
- * The walk goes through the tables' buckets in slices of about a millisecond, with commands served in between. Before a key that
+ * The walk goes through the tables' buckets in slices (pace.ts), with commands served in between. Before a key that
  * it has not come to is changed or removed, `beforeChange` (the keyspace's barrier, called by every door through which a record can be
  * written) saves it with its old value. A generation bit in each record tells saved from unsaved (`Barrier` in keyspace.ts), so
  * nothing has to be remembered per key. The tables neither grow nor shrink meanwhile.
@@ -20,14 +20,12 @@ import type { Database } from "../store/database.ts";
 import type { Dict } from "../store/dict.ts";
 import type { Barrier } from "../store/keyspace.ts";
 import { hold, isLarge, type LargeFormat, type LargeValue } from "./large_value.ts";
+import { Pace, SLICE } from "./pace.ts";
 import { RdbWriter } from "./rdb_writer.ts";
 import { SlicedWriter, Steady } from "./sliced_writer.ts";
 
-/** Milliseconds of walking before clients are served again. */
-const SLICE = 1;
-/** The same while there are clients to be served, and what they get for themselves in between. */
-const BUSY_SLICE = 0.25;
-const BUSY_PAUSE = 1;
+/** Milliseconds for which it is worth while to dawdle. */
+const DAWDLE = 1;
 const GENERATION = 1 << 31;
 /** Buckets, at most, between two looks at the clock. */
 const STRIDE = 16;
@@ -106,7 +104,7 @@ export function writeAll(engine: Engine, sink: SnapshotSink, format: SnapshotFor
       for (let ref = dict.first(bucket); ref !== 0; ref = dict.next(ref)) {
         format.key(out, db, dict, ref);
         dawdling.key();
-        if (dawdling.due < SLICE) continue;
+        if (dawdling.due < DAWDLE) continue;
         platform.clock.block(dawdling.due);
         dawdling.due = 0;
       }
@@ -137,20 +135,20 @@ export class Snapshot implements Barrier {
   /** Given up: see `abandon`. */
   abandoned = false;
   #scheduled = false;
-  /** Commands that the server had served when the last slice was planned. */
-  #served = 0;
+  readonly #pace: Pace;
   readonly #dawdling: Dawdling;
 
   /**
    * Begins at once: what the state is now is what will be saved. `onEnd` is called at the end of the walk, when the last byte was given to
-   * the sinks. `slice`: milliseconds of walking at a time.
+   * the sinks. `slice`: milliseconds of walking at a time while nobody
+   * asks for anything.
    */
   constructor(
     readonly engine: Engine,
     readonly sinks: readonly SnapshotSink[],
     readonly format: SnapshotFormat,
     readonly onEnd: () => void,
-    readonly slice = SLICE,
+    slice = SLICE,
   ) {
     const { keyspace, config } = engine;
     const { rdbcompression } = config.values;
@@ -162,6 +160,7 @@ export class Snapshot implements Barrier {
     this.#aside = new SlicedWriter(rdbcompression, null, this.#steady);
     this.#dawdling = new Dawdling(config.values.rdbKeySaveDelay);
     this.total = keyspace.keys;
+    this.#pace = new Pace(engine.platform.clock, slice);
     if (!format.withoutData) {
       for (const db of keyspace.databases) {
         if (db.dict.count === 0) continue;
@@ -179,21 +178,22 @@ export class Snapshot implements Barrier {
     if (this.#scheduled || !this.#running) return;
     this.#scheduled = true;
     const { platform: { clock }, stats } = this.engine;
-    const busy = stats.commands !== this.#served;
-    this.#served = stats.commands;
-    const slice = () => {
-      this.#scheduled = false;
-      if (!this.#running || this.#isBlocked) return;
-      if (this.#walk(clock.monotonic() + (busy ? Math.min(this.slice, BUSY_SLICE) : this.slice))) this.go();
-    };
-    let pause = busy ? BUSY_PAUSE : 0;
-    if (this.#dawdling.due >= SLICE && !this.abandoned) {
+    let pause = this.#pace.pause(stats.commands);
+    if (this.#dawdling.due >= DAWDLE && !this.abandoned) {
       pause = this.#dawdling.due;
       this.#dawdling.due = 0;
     }
-    if (pause > 0) clock.after(pause, slice);
-    else clock.soon(slice);
+    if (pause > 0) clock.after(pause, this.#slice);
+    else clock.soon(this.#slice);
   }
+
+  readonly #slice = (): void => {
+    this.#scheduled = false;
+    if (!this.#running || this.#isBlocked) return;
+    if (this.#pace.run(this.#step)) this.go();
+  };
+
+  readonly #step = (until: number): boolean => this.#walk(until);
 
   get #isBlocked(): boolean {
     if (this.abandoned) return false;
@@ -245,7 +245,7 @@ export class Snapshot implements Barrier {
           this.#dawdling.key();
           if (this.#hasLarge && this.#stepLarge(until)) return true;
           // The rest of the bucket comes after the pause.
-          if (this.#dawdling.due >= SLICE) return true;
+          if (this.#dawdling.due >= DAWDLE) return true;
         }
         // Reading the clock costs little beside a key, and a key may take long.
         if (saves) visited += STRIDE >> 2;
@@ -254,7 +254,7 @@ export class Snapshot implements Barrier {
       this.#bucket = 0;
     }
     // Keys that were saved ahead of their turn cost their delay too.
-    if (!this.abandoned && this.#dawdling.due >= SLICE) return true;
+    if (!this.abandoned && this.#dawdling.due >= DAWDLE) return true;
     this.#end();
     return false;
   }
@@ -268,7 +268,7 @@ export class Snapshot implements Barrier {
     const { clock } = this.engine.platform;
     const out = this.#out;
     while (!this.abandoned && this.#hasLarge) {
-      if (this.#isBlocked || clock.monotonic() >= until || this.#dawdling.due >= SLICE) return true;
+      if (this.#isBlocked || clock.monotonic() >= until || this.#dawdling.due >= DAWDLE) return true;
       this.#dawdling.key();
       if (out.isBehind) out.step();
       else if (this.#writing === null) {
