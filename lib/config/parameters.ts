@@ -3,7 +3,8 @@
  * the range or words it takes, and its flags. The defaults are the field initialisers in `values.ts`.
  *
  * `withoutEffect` marks parameters that are accepted, shown and rewritten, so that existing files and tools work, but that
- * have nothing to act on in a server without threads, forks, jemalloc or signal handlers of its own.
+ * have nothing to act on in this server: it has no threads, forks, jemalloc or signal handlers of its own, frees in slices and
+ * samples nothing.
  */
 import {
   choice,
@@ -35,6 +36,7 @@ const NO_DEFRAG = "there is no jemalloc to defragment";
 const NO_SYSLOG = "the runtimes have no syslog";
 const NO_CRASH_HANDLER = "the runtime manages the memory and the thread it runs on";
 const NO_OOM_SCORE = "nothing is forked, the score stays";
+const ALWAYS_LAZY = "large values are always freed in slices";
 const NO_TITLE = "the runtimes cannot change the title of a process";
 
 function baseName(name: string, what: "file" | "dir", mayBeEmpty: boolean) {
@@ -142,7 +144,7 @@ const runtime: readonly Parameter[] = [
     "local7",
   ], { flags: IMMUTABLE, withoutEffect: NO_SYSLOG }),
   integer("databases", 1, INT_MAX, { flags: IMMUTABLE }),
-  yesNo("always-show-logo", { flags: IMMUTABLE }),
+  yesNo("always-show-logo", { flags: IMMUTABLE, withoutEffect: "there is no logo" }),
   yesNo("set-proc-title", { flags: IMMUTABLE, withoutEffect: NO_TITLE }),
   text("proc-title-template", { check: titleTemplate, withoutEffect: NO_TITLE }),
   yesNo("crash-log-enabled"),
@@ -161,7 +163,7 @@ const runtime: readonly Parameter[] = [
   }),
   special.oomScoreAdjValues,
   integer("hz", 0, INT_MAX),
-  yesNo("dynamic-hz"),
+  yesNo("dynamic-hz", { withoutEffect: "each tick looks after a share of the clients, at any hz" }),
   integer("shutdown-timeout", 0, INT_MAX),
   flagSet("shutdown-on-sigint", SHUTDOWN_WORDS, shutdownFlags),
   flagSet("shutdown-on-sigterm", SHUTDOWN_WORDS, shutdownFlags),
@@ -192,7 +194,10 @@ const snapshots: readonly Parameter[] = [
   integer("rdb-key-save-delay", INT_MIN, INT_MAX, { flags: HIDDEN }),
   integer("key-load-delay", INT_MIN, INT_MAX, { flags: HIDDEN }),
   integer("loading-process-events-interval-bytes", 1024, INT_MAX, { flags: HIDDEN }),
-  choice("sanitize-dump-payload", ["no", "yes", "clients"], { flags: DEBUG }),
+  choice("sanitize-dump-payload", ["no", "yes", "clients"], {
+    flags: DEBUG,
+    withoutEffect: "payloads are always checked",
+  }),
   yesNo("stop-writes-on-bgsave-error"),
 ];
 
@@ -217,7 +222,7 @@ const replication: readonly Parameter[] = [
   text("masterauth", { flags: SENSITIVE, binary: true }),
   yesNo("replica-serve-stale-data", { alias: "slave-serve-stale-data" }),
   yesNo("replica-read-only", { alias: "slave-read-only", flags: DEBUG }),
-  yesNo("replica-lazy-flush", { alias: "slave-lazy-flush" }),
+  yesNo("replica-lazy-flush", { alias: "slave-lazy-flush", withoutEffect: ALWAYS_LAZY }),
   yesNo("replica-ignore-maxmemory", { alias: "slave-ignore-maxmemory" }),
   yesNo("replica-ignore-disk-write-errors"),
   integer("replica-priority", 0, INT_MAX, { alias: "slave-priority" }),
@@ -255,13 +260,13 @@ const memory: readonly Parameter[] = [
   integer("maxmemory-eviction-tenacity", 0, 100),
   integer("lfu-log-factor", 0, INT_MAX),
   integer("lfu-decay-time", 0, INT_MAX),
-  integer("active-expire-effort", 1, 10),
-  yesNo("activerehashing"),
+  integer("active-expire-effort", 1, 10, { withoutEffect: "a heap knows which keys have expired, nothing is sampled" }),
+  yesNo("activerehashing", { withoutEffect: "tables grow and shrink bucket by bucket, nothing is rehashed" }),
   yesNo("lazyfree-lazy-eviction", { flags: DEBUG }),
   yesNo("lazyfree-lazy-expire", { flags: DEBUG }),
-  yesNo("lazyfree-lazy-server-del", { flags: DEBUG }),
+  yesNo("lazyfree-lazy-server-del", { flags: DEBUG, withoutEffect: ALWAYS_LAZY }),
   yesNo("lazyfree-lazy-user-del", { flags: DEBUG }),
-  yesNo("lazyfree-lazy-user-flush", { flags: DEBUG }),
+  yesNo("lazyfree-lazy-user-flush", { flags: DEBUG, withoutEffect: ALWAYS_LAZY }),
   yesNo("jemalloc-bg-thread", { withoutEffect: NO_JEMALLOC }),
   yesNo("activedefrag", {
     flags: DEBUG,

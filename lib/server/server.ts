@@ -206,7 +206,31 @@ export class Server implements ServerControl {
   /** Opens the listening sockets and starts the cron. Rejects with an Error whose message has been logged. */
   async start(): Promise<void> {
     await this.listening.open();
+    this.#writePidFile();
     this.cron.start();
+  }
+
+  /** As well as it can be done: a server is of use without the file. */
+  #writePidFile(): void {
+    const { pidfile } = this.config.values;
+    if (pidfile === null) return;
+    try {
+      this.platform.files.write(hostPath(pidfile), fromLatin1(`${this.platform.process.id}\n`));
+    } catch {
+      return;
+    }
+  }
+
+  /** When the server ends as it should. */
+  removePidFile(): void {
+    const { pidfile } = this.config.values;
+    if (pidfile === null) return;
+    this.log.notice("Removing the pid file.");
+    try {
+      this.platform.files.remove(hostPath(pidfile));
+    } catch {
+      return;
+    }
   }
 
   /** Loads the data set; commands are answered with -LOADING meanwhile. Rejects with the reason why it cannot. */

@@ -159,6 +159,7 @@ export class Shutdown {
 
   #end(): void {
     this.#state = "ended";
+    this.server.removePidFile();
     this.server.log.warning("Redis is now ready to exit, bye bye...");
     this.server.stop();
     this.server.onEnd();

@@ -106,6 +106,20 @@ test("startup: what a configuration forbids and this server would allow is refus
   assert(told.includes("# CONFIG REWRITE executed with success."), told);
 });
 
+test("startup: a pid file, removed at the end", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "redstart-"));
+  try {
+    const pidfile = join(dir, "redis.pid");
+    await using server = await startRedstart({ args: ["--pidfile", pidfile] });
+    assertEquals(readFileSync(pidfile, "latin1"), `${server.pid}\n`);
+    assertEquals(await server.stop(), 0);
+    assert(!existsSync(pidfile));
+    assert(server.output().includes("Removing the pid file."), server.output());
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
 test("startup: a port in use", async () => {
   await using busy = await createServer();
   const { status, stdout } = run(redstartCommand(), ["--port", String(busy.port), "--save", ""]);
