@@ -1,8 +1,7 @@
 /** CONFIG: reading and changing parameters while the server runs. What they mean and allow is the business of lib/config. */
 
-import type { Client } from "../engine/client.ts";
+import { type Client, isLocal } from "../engine/client.ts";
 import { type Command, command, container, Deny } from "../engine/command.ts";
-import { isLocal } from "../engine/execute.ts";
 import { replyHelp } from "../engine/help.ts";
 import { errorReply, LOADING, UNBLOCKED } from "../resp/errors.ts";
 
@@ -47,7 +46,7 @@ function set(c: Client): void {
 function setPairs(c: Client, pairs: readonly string[]): void {
   const { engine, reply } = c;
   const loading = (engine.deny & (Deny.LOADING | Deny.ASYNC_LOADING)) !== 0;
-  const result = engine.config.set(pairs, { loading, local: isLocal(c) });
+  const result = engine.config.set(pairs, { loading, local: isLocal(c.link) });
   if (result.kind === "ok") reply.ok();
   else if (result.kind === "loading") reply.error(LOADING);
   else reply.error(errorReply(`ERR ${result.text}`));

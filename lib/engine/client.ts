@@ -15,6 +15,7 @@ import { DEL } from "../store/events.ts";
 import type { Blocked } from "./blocking.ts";
 import { type Command, Deny } from "./command.ts";
 import type { Engine } from "./engine.ts";
+import { bytesOf } from "./kept_args.ts";
 import type { Transaction, WatchedKey } from "./transaction.ts";
 
 /** Where the replies go and what CLIENT LIST tells of the connection. */
@@ -53,6 +54,11 @@ export interface Link {
   close(): void;
   /** Called when the queue of output has become short again. */
   onDrained: (() => void) | null;
+}
+
+/** Whoever is at the other end is on this machine: what `local` means in the configuration, and whom protected mode lets in. */
+export function isLocal(link: Pick<Link, "isUnixSocket" | "remote">): boolean {
+  return link.isUnixSocket || link.remote.startsWith("127.0.0.1:") || link.remote.startsWith("[::1]:");
 }
 
 /** A link with nobody at its other end, which drops what it is given: that of the AOF's loader. */
@@ -141,11 +147,8 @@ export class Client {
 
   /** Bytes of the arguments of the command that it runs or waits with. */
   get argumentBytes(): number {
-    const running = this.engine.serving === this ? this.args : this.blocked?.args;
-    if (running === undefined) return 0;
-    let bytes = 0;
-    for (let i = 0; i < running.argc; i++) bytes += running.len[i];
-    return bytes;
+    if (this.engine.serving === this) return bytesOf(this.args);
+    return this.blocked === null ? 0 : this.blocked.argumentBytes;
   }
 
   /** Number of subscriptions of all kinds. */

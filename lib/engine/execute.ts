@@ -21,7 +21,7 @@ import {
   READONLY,
   wrongArity,
 } from "../resp/errors.ts";
-import type { Client } from "./client.ts";
+import { type Client, isLocal } from "./client.ts";
 import { type Command, Deny, Flag } from "./command.ts";
 
 const HOST = lower("host:");
@@ -247,15 +247,10 @@ function protectedAction(c: Client, cmd: Command): ErrorReply | null {
   const { values } = c.engine.config;
   const isDebug = (cmd.parent ?? cmd).name === "debug";
   const allowed = isDebug ? values.enableDebugCommand : values.enableModuleCommand;
-  if (allowed === "yes" || (allowed === "local" && isLocal(c))) return null;
+  if (allowed === "yes" || (allowed === "local" && isLocal(c.link))) return null;
   const name = isDebug ? "DEBUG" : "MODULE";
   const option = isDebug ? "enable-debug-command" : "enable-module-command";
   return errorReply(
     `ERR ${name} command not allowed. If the ${option} option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.`,
   );
-}
-
-/** The client is on this machine. */
-export function isLocal(c: Client): boolean {
-  return c.link.isUnixSocket || c.link.remote.startsWith("127.0.0.1:") || c.link.remote.startsWith("[::1]:");
 }

@@ -20,6 +20,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   EACCES: "Permission denied",
   EADDRINUSE: "Address already in use",
   EADDRNOTAVAIL: "Cannot assign requested address",
+  EAFNOSUPPORT: "Address family not supported by protocol",
   ECONNREFUSED: "Connection refused",
   ECONNRESET: "Connection reset by peer",
   EEXIST: "File exists",

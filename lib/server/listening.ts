@@ -47,8 +47,7 @@ export class Listening {
       try {
         this.#unix = await platform.net.listen(address, (connection) => this.accept(connection, true));
       } catch (error) {
-        const { code, message } = error as PlatformError;
-        log.warning(`Failed opening Unix socket: bind: ${reason(code, message)}`);
+        log.warning(`Failed opening Unix socket: bind: ${(error as PlatformError).message}`);
         throw error;
       }
     }
@@ -142,9 +141,7 @@ export class Listening {
         } catch (error) {
           const { code, message } = error as PlatformError;
           if (optional && code === "EADDRNOTAVAIL") continue;
-          log.warning(
-            `Warning: Could not create server TCP listening socket ${name}:${port}: bind: ${reason(code, message)}`,
-          );
+          log.warning(`Warning: Could not create server TCP listening socket ${name}:${port}: bind: ${message}`);
           if (optional && code === "EAFNOSUPPORT") continue;
           throw error;
         }
@@ -159,12 +156,4 @@ export class Listening {
 
 function samePlace(a: Place, b: Place): boolean {
   return a.port === b.port && a.bind.join(" ") === b.bind.join(" ");
-}
-
-/** strerror of what usually goes wrong. */
-function reason(code: string, message: string): string {
-  if (code === "EADDRINUSE") return "Address already in use";
-  if (code === "EADDRNOTAVAIL") return "Cannot assign requested address";
-  if (code === "EACCES") return "Permission denied";
-  return message;
 }

@@ -10,7 +10,7 @@ import { families } from "../commands/all.ts";
 import type { Config, Directive } from "../config/config.ts";
 import { ConfigFileError } from "../config/config.ts";
 import { hostPath } from "../bytes/path.ts";
-import type { Client } from "../engine/client.ts";
+import { type Client, isLocal } from "../engine/client.ts";
 import { Deny } from "../engine/command.ts";
 import { Engine, type ServerControl, type ShutdownOptions } from "../engine/engine.ts";
 import { CommandTable } from "../engine/table.ts";
@@ -251,7 +251,9 @@ export class Server implements ServerControl {
       engine.stats.rejectedConnections++;
       return refuse(connection, MAX_CLIENTS);
     }
-    if (values.protectedMode && (values.requirepass ?? "") === "" && !isUnixSocket && !isLoopback(connection.remote)) {
+    if (
+      values.protectedMode && (values.requirepass ?? "") === "" && !isLocal({ isUnixSocket, remote: connection.remote })
+    ) {
       engine.stats.rejectedConnections++;
       return refuse(connection, PROTECTED);
     }
@@ -330,8 +332,4 @@ function refuse(connection: Connection, error: Uint8Array): ConnectionHandler {
   connection.write(error, 0, error.length);
   connection.close();
   return REFUSED;
-}
-
-function isLoopback(remote: string): boolean {
-  return remote.startsWith("127.") || remote.startsWith("[::1]");
 }
