@@ -10,7 +10,7 @@
  * The clients that wait for one key are a linked list, so that ten thousand of them come and go at the same price each.
  */
 
-import type { Args } from "../bytes/args.ts";
+import { Args } from "../bytes/args.ts";
 import { errorReply, UNBLOCKED } from "../resp/errors.ts";
 import { Attention } from "../store/keyspace.ts";
 import type { Database } from "../store/database.ts";
@@ -19,6 +19,7 @@ import type { Command } from "./command.ts";
 import type { Engine } from "./engine.ts";
 import { call } from "./execute.ts";
 import { keyName } from "./key_name.ts";
+import { bytesOf, KeptArgs } from "./kept_args.ts";
 
 /** What a client waits for. */
 export interface BlockOptions {
@@ -41,18 +42,56 @@ export class Blocked {
   again = false;
   /** Whatever the command has to remember until it runs again (the IDs that `$` stood for). */
   state: unknown = null;
-  /** Its place in the queue of each of its keys. */
-  readonly places: Place[] = [];
+  /** Its last place in a queue, which leads to the others. */
+  lastPlace: Place | null = null;
+  /** The arguments, in an object of their own or, `ref` of them, in `kept`. */
+  #args: Args | null = null;
+  #kept: KeptArgs | null = null;
+  #ref = 0;
+
   constructor(
     readonly client: Client,
     readonly command: Command,
-    readonly args: Args,
     readonly options: BlockOptions | null,
     readonly db: Database,
     /** What CLIENT UNBLOCK may do: "key" and "wait" can be unblocked, "postponed" and "held" cannot. */
     readonly reason: "key" | "wait" | "postponed" | "held",
     readonly since: number,
   ) {}
+
+  /** Takes a copy of the client's arguments; `kept` may have it until `dropKept`. */
+  takeArgs(kept: KeptArgs | null): void {
+    const { args } = this.client;
+    this.#ref = kept === null ? 0 : kept.keep(args);
+    if (this.#ref === 0) this.#args = args.copy();
+    else this.#kept = kept;
+  }
+
+  /** The command's arguments. */
+  get args(): Args {
+    if (this.#args === null) {
+      this.#args = new Args();
+      this.#kept!.restore(this.#ref, this.#args);
+    }
+    return this.#args;
+  }
+
+  /** The same without a new object: they may be in `shared`. */
+  argsIn(shared: Args): Args {
+    if (this.#args !== null) return this.#args;
+    this.#kept!.restore(this.#ref, shared);
+    return shared;
+  }
+
+  get argumentBytes(): number {
+    return this.#args === null ? this.#kept!.argumentBytes(this.#ref) : bytesOf(this.#args);
+  }
+
+  /** The wait is over, and nobody will ask for the arguments who has not done so. */
+  dropKept(): void {
+    if (this.#ref !== 0) this.#kept!.free(this.#ref);
+    this.#ref = 0;
+  }
 }
 
 /** A client's place in a queue. One that was left still leads on to those that were behind it. */
@@ -60,8 +99,13 @@ class Place {
   previous: Place | null = null;
   next: Place | null = null;
   isLeft = false;
-  /** `argument` of the client's command is the key. */
-  constructor(readonly blocked: Blocked, readonly queue: Queue, readonly argument: number) {}
+  /** `argument` of the client's command is the key; `sibling` is the client's place in another queue. */
+  constructor(
+    readonly blocked: Blocked,
+    readonly queue: Queue,
+    readonly argument: number,
+    readonly sibling: Place | null,
+  ) {}
 }
 
 /** Those who wait for a key, first come first. */
@@ -81,8 +125,8 @@ class Queue {
   add(blocked: Blocked, argument: number): void {
     const { last } = this;
     if (last !== null && last.blocked === blocked) return;
-    const place = new Place(blocked, this, argument);
-    blocked.places.push(place);
+    const place = new Place(blocked, this, argument, blocked.lastPlace);
+    blocked.lastPlace = place;
     place.previous = last;
     if (last === null) this.first = place;
     else last.next = place;
@@ -119,6 +163,9 @@ export class Blocking {
   #waiting = new Map<string, Queue>();
   #ready: Queue[] = [];
   #serving = false;
+  readonly #kept = new KeptArgs();
+  /** The arguments of the client that is being served. */
+  readonly #args = new Args();
 
   constructor(readonly engine: Engine) {}
 
@@ -132,7 +179,7 @@ export class Blocking {
       return c.blocked;
     }
     const blocked = this.#park(c, options, "key", options.timeout);
-    const { args } = blocked;
+    const { args } = c;
     for (let i = options.first; i < options.first + options.count; i++) {
       const name = keyName(c.db, args.buf, args.off[i], args.len[i]);
       let queue = this.#waiting.get(name);
@@ -155,15 +202,8 @@ export class Blocking {
 
   /** Parks the client while the server is paused; its command runs when the pause is over. */
   postpone(c: Client): void {
-    c.blocked = new Blocked(
-      c,
-      c.command!,
-      c.args.copy(),
-      null,
-      c.db,
-      "postponed",
-      this.engine.platform.clock.monotonic(),
-    );
+    c.blocked = new Blocked(c, c.command!, null, c.db, "postponed", this.engine.platform.clock.monotonic());
+    c.blocked.takeArgs(null);
     this.engine.postponed.push(c);
     this.count++;
   }
@@ -179,7 +219,8 @@ export class Blocking {
 
   #park(c: Client, options: BlockOptions | null, reason: "key" | "wait" | "held", timeout: number): Blocked {
     const { clock } = this.engine.platform;
-    const blocked = new Blocked(c, c.command!, c.args.copy(), options, c.db, reason, clock.monotonic());
+    const blocked = new Blocked(c, c.command!, options, c.db, reason, clock.monotonic());
+    blocked.takeArgs(reason === "key" ? this.#kept : null);
     c.blocked = blocked;
     this.count++;
     if (timeout > 0) this.#setTimer(blocked, timeout);
@@ -207,12 +248,13 @@ export class Blocking {
   interrupt(client: Client, withError: boolean): boolean {
     const { blocked } = client;
     if (blocked === null || (blocked.reason !== "key" && blocked.reason !== "wait")) return false;
+    const { args } = blocked;
     this.#leave(blocked);
     this.engine.serveAs(client, () => {
       if (withError) client.reply.error(UNBLOCKED);
       else blocked.options!.onTimeout(client);
     });
-    this.engine.observation.interrupted(blocked);
+    this.engine.observation.interrupted(blocked, args);
     this.engine.unblocked(blocked);
     return true;
   }
@@ -243,11 +285,12 @@ export class Blocking {
     blocked.client.blocked = null;
     this.count--;
     if (blocked.timer !== null) this.engine.platform.clock.cancel(blocked.timer);
-    for (const place of blocked.places) {
+    for (let place = blocked.lastPlace; place !== null; place = place.sibling) {
       const { queue } = place;
       queue.delete(place);
       if (queue.size === 0) this.#waiting.delete(queue.name);
     }
+    blocked.dropKept();
     if (this.#waiting.size === 0) this.engine.keyspace.attention &= ~Attention.BLOCKED;
   }
 
@@ -289,7 +332,8 @@ export class Blocking {
     for (let place = queue.first; place !== null && left-- > 0; place = place.next) {
       if (place.isLeft) continue;
       const { blocked } = place;
-      const { client, options, args, db } = blocked;
+      const { client, options, db } = blocked;
+      const args = blocked.argsIn(this.#args);
       const ref = db.dict.lookup(args.buf, args.off[place.argument], args.len[place.argument]);
       // Thousands may wait for one element: the first has taken it.
       if (ref === 0 && queue.anyType === 0) break;

@@ -113,7 +113,7 @@ export class Observation {
   }
 
   /** CLIENT UNBLOCK has ended a wait: that counts as a failed call, whatever was replied. */
-  interrupted({ client, command, args }: Blocked): void {
+  interrupted({ client, command }: Blocked, args: Args): void {
     command.failed++;
     this.#record(command, client.duration, 1);
     if (this.#isSlow(command, client.duration)) this.#log(client, args, client.duration);
