@@ -42,6 +42,10 @@ const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const MSG_NOSIGNAL = 0x4000;
 const READ_SIZE = 65536;
+/** Up to so many bytes are copied to be sent: to find out where an array is costs more. */
+const STAGED_BYTES = 8192;
+/** Shorter pieces are copied by a loop. */
+const COPY_BY_LOOP = 64;
 /** Room for any socket address: `sockaddr_un` is the longest with 110 bytes. */
 const ADDRESS_SIZE = 112;
 /** `sun_path` holds 107 bytes and a zero. */
@@ -165,6 +169,8 @@ export class Sockets {
   readonly libc: Libc;
   readonly received = new Uint8Array(READ_SIZE);
   readonly #receivedPointer = Deno.UnsafePointer.of(this.received);
+  readonly #staged = new Uint8Array(STAGED_BYTES);
+  readonly #stagedPointer = Deno.UnsafePointer.of(this.#staged);
   #sent: Uint8Array = this.received;
   #sentPointer = this.#receivedPointer;
   readonly #errno: Int32Array;
@@ -186,14 +192,27 @@ export class Sockets {
 
   /** Sends `bytes[start, end)` or as much of it as the kernel takes. */
   send(fd: number, bytes: Uint8Array, start: number, end: number): number {
-    const from = start === 0 ? bytes : bytes.subarray(start);
-    // Replies come from one buffer nearly always.
-    if (from !== this.#sent) {
-      this.#sent = from;
-      this.#sentPointer = Deno.UnsafePointer.of(from as Uint8Array<ArrayBuffer>);
+    const length = end - start;
+    let pointer = this.#sentPointer;
+    // Replies come from one buffer nearly always, which is a long one.
+    if (bytes !== this.#sent || start > 0) {
+      if (length <= STAGED_BYTES && (start > 0 || bytes.length <= STAGED_BYTES)) {
+        this.#stage(bytes, start, end);
+        pointer = this.#stagedPointer;
+      } else {
+        this.#sent = start === 0 ? bytes : bytes.subarray(start);
+        pointer = this.#sentPointer = Deno.UnsafePointer.of(this.#sent as Uint8Array<ArrayBuffer>);
+      }
     }
-    const count = this.libc.send(fd, this.#sentPointer, end - start, MSG_NOSIGNAL);
+    const count = this.libc.send(fd, pointer, length, MSG_NOSIGNAL);
     return count < 0 ? this.#waitOrThrow() : count;
+  }
+
+  #stage(bytes: Uint8Array, start: number, end: number): void {
+    const staged = this.#staged;
+    if (end - start > COPY_BY_LOOP) {
+      staged.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
+    } else for (let i = start; i < end; i++) staged[i - start] = bytes[i];
   }
 
   /** The next connection in the queue, or -1. */
