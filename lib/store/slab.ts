@@ -11,7 +11,8 @@
  *   class          doubly linked list of its pages that have room; a page leaves the list when full
  *
  * A page whose last block is freed goes back to the pool and can serve any class, so a change of workload does not strand
- * memory (the idea of mimalloc's pages: a free list per page, not per class). Nothing is ever copied to grow.
+ * memory (the idea of mimalloc's pages: a free list per page, not per class). A class keeps its last page while nobody else needs it: a
+ * value that grows by and by passes through dozens of classes, and must not leave a page behind in each. Nothing is ever copied to grow.
  *
  * What is too long for a block lives in a `Uint8Array` of its own, named by a handle (`newLarge`); JavaScript objects
  * that stand for a whole collection are named by handles too (`newObject`).
@@ -70,6 +71,8 @@ export class Slab {
   readonly objects: (object | null)[] = [null];
   #freeLarge: number[] = [];
   #freeObjects: number[] = [];
+  /** Counts the calls of `keep`: what notes the count when it is made is told from what a reader has found there. */
+  epoch = 0;
   /** How many `keep` there are without `letGo`, and what is freed after the last. */
   #readers = 0;
   #waiting: number[] = [];
@@ -165,20 +168,16 @@ export class Slab {
   /** From now on until `letGo`, what `freeShared` and `freeSharedLarge` are given stays as it is. */
   keep(): void {
     this.#readers++;
+    this.epoch++;
   }
 
-  letGo(): void {
-    if (--this.#readers > 0) return;
-    for (const ref of this.#waiting) {
-      this.used += this.capacity(ref);
-      this.free(ref);
-    }
-    for (const handle of this.#waitingLarge) {
-      this.used += this.large[handle].length + HANDLE_OVERHEAD;
-      this.freeLarge(handle);
-    }
+  /** Returns what can be freed now, if anything: it may be much, so that is up to the caller. */
+  letGo(): Leftovers | null {
+    if (--this.#readers > 0 || this.#waiting.length + this.#waitingLarge.length === 0) return null;
+    const left = new Leftovers(this, this.#waiting, this.#waitingLarge);
     this.#waiting = [];
     this.#waitingLarge = [];
+    return left;
   }
 
   /** Somebody may still read what its owner has no use for. */
@@ -204,11 +203,19 @@ export class Slab {
     this.used += bytes;
   }
 
-  /** Drops everything at once, without visiting it; all refs and handles become invalid. */
+  /** Drops everything at once, without visiting it; all refs and handles become invalid. Some pages remain as spare ones. */
   reset(): void {
-    this.bytes.length = 1;
-    this.words.length = 1;
-    this.doubles.length = 1;
+    let kept = 0;
+    for (let page = 1; page < this.bytes.length && kept < SPARE_PAGES; page++) {
+      if (this.bytes[page] === NO_BYTES) continue;
+      kept++;
+      this.bytes[kept] = this.bytes[page];
+      this.words[kept] = this.words[page];
+      this.doubles[kept] = this.doubles[page];
+    }
+    this.bytes.length = kept + 1;
+    this.words.length = kept + 1;
+    this.doubles.length = kept + 1;
     this.large.length = 1;
     this.objects.length = 1;
     this.#freeLarge = [];
@@ -216,7 +223,7 @@ export class Slab {
     this.#waiting = [];
     this.#waitingLarge = [];
     this.#classPage.fill(0);
-    this.#sparePages = [];
+    this.#sparePages = Array.from({ length: kept }, (_, i) => kept - i);
     this.#freeNumbers = [];
     this.#livePages = 0;
     this.used = 0;
@@ -227,15 +234,16 @@ export class Slab {
     return (this.#livePages + this.#sparePages.length) * PAGE_BYTES;
   }
 
-  /** Gives the spare pages back to the system (MEMORY PURGE). */
+  /** Gives all empty pages back to the system (MEMORY PURGE). */
   purge(): void {
+    for (let page = this.#takeEmptyPage(); page !== 0; page = this.#takeEmptyPage()) this.#dropPage(page);
     for (const page of this.#sparePages) this.#dropPage(page);
     this.#sparePages.length = 0;
   }
 
   #addPage(cls: number): number {
-    let page = this.#sparePages.pop();
-    if (page === undefined) {
+    let page = this.#sparePages.pop() ?? this.#takeEmptyPage();
+    if (page === 0) {
       const memory = new ArrayBuffer(PAGE_BYTES);
       page = this.#freeNumbers.pop() ?? this.bytes.length;
       if (page >= 1 << 17) throw new RangeError("slab memory is exhausted (32 GiB)");
@@ -253,8 +261,21 @@ export class Slab {
     return page;
   }
 
+  /** Takes away from a class the empty page that it has kept; 0 if there is none. */
+  #takeEmptyPage(): number {
+    for (let cls = 0; cls < classSize.length; cls++) {
+      const page = this.#classPage[cls];
+      if (page !== 0 && this.#pageUsed[page] === 0) {
+        this.#unlinkPage(page, cls);
+        this.#livePages--;
+        return page;
+      }
+    }
+    return 0;
+  }
+
   #releasePage(page: number, cls: number): void {
-    // The class keeps its last page: alternating allocate and free of one block must not churn pages.
+    // The class keeps its last page until another one needs it: alternating allocate and free of one block must not churn pages.
     if (this.#classPage[cls] === page && this.#pageNext[page] === 0) return;
     this.#unlinkPage(page, cls);
     this.#livePages--;
@@ -299,5 +320,45 @@ export class Slab {
     this.#pageBump = double(this.#pageBump);
     this.#pageNext = double(this.#pageNext);
     this.#pagePrevious = double(this.#pagePrevious);
+  }
+}
+
+/** Blocks and large values that were freed while somebody could still read them. */
+export class Leftovers {
+  readonly #slab: Slab;
+  readonly #refs: number[];
+  readonly #handles: number[];
+
+  constructor(slab: Slab, refs: number[], handles: number[]) {
+    this.#slab = slab;
+    this.#refs = refs;
+    this.#handles = handles;
+  }
+
+  get count(): number {
+    return this.#refs.length + this.#handles.length;
+  }
+
+  /** They do not count as used any more. */
+  memory(): number {
+    return 0;
+  }
+
+  /** Frees `budget` of them; true when that was the last. */
+  release(budget: number): boolean {
+    const slab = this.#slab;
+    for (; budget > 0; budget--) {
+      const ref = this.#refs.pop();
+      if (ref === undefined) break;
+      slab.used += slab.capacity(ref);
+      slab.free(ref);
+    }
+    for (; budget > 0; budget--) {
+      const handle = this.#handles.pop();
+      if (handle === undefined) break;
+      slab.used += slab.large[handle].length + HANDLE_OVERHEAD;
+      slab.freeLarge(handle);
+    }
+    return this.count === 0;
   }
 }

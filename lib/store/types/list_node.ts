@@ -5,20 +5,22 @@
  *   word 0  previous node        word 4  length of the listpack, or of the element of a plain node
  *   word 1  next node            word 5  elements
  *   word 2  block or handle      word 6  bytes of the compressed form, 0 while it is not compressed
- *   word 3  offset               word 7  flags: plain, array, shared
+ *   word 3  offset               word 7  flags (plain, array, shared), and the epoch from bit 3 on
  *
  *   block   [ room | listpack | room ]
  *
  * There is room on both sides, most of it where the last insertion was: pushing and popping at either end of the list write the element
  * and the few bytes of header or end mark, and move nothing else.
  *
- * A snapshot that writes a list bit by bit shares the blocks (`Quicklist.share`): what is shared is copied before it is changed, and freed
- * when the snapshot has ended (`Slab.keep`).
+ * A snapshot that writes a list bit by bit tells the nodes that it has to write as they were from the others by their epoch, which is the
+ * slab's when they are made. What it has noted of a node is shared: the bytes are copied before they are changed, and node and bytes are
+ * freed when the snapshot has ended (`Slab.keep`).
  *
  * An object of this class is a window on one node after the other (`bind`). It caches nothing that can change, so several may look
  * at the same node.
  */
 
+import { copyBytes } from "../../bytes/span.ts";
 import { HANDLE_OVERHEAD, IN_PAGE, MAX_BLOCK, PAGE_BITS, Slab } from "../slab.ts";
 import type { Blob } from "./blob.ts";
 
@@ -35,8 +37,12 @@ const FLAGS = 7;
 const PLAIN = 1;
 /** The bytes are in an array; word 2 is its handle. */
 const ARRAY = 2;
-/** The bytes are in a snapshot as well, or were in one that has ended. */
+/** A snapshot will read bytes and header, or would have but has ended. */
 const SHARED = 4;
+/** Where the epoch begins in the flags' word. */
+const EPOCH = 3;
+/** What a node keeps when it gets other bytes. */
+const OWN_FLAGS = PLAIN | (-1 << EPOCH);
 
 /** What nodes are usually limited to: they do not grow beyond it before they must. */
 export const USUAL_BYTES = 8192;
@@ -82,6 +88,7 @@ export class ListNode implements Blob {
   create(slab: Slab, capacity: number, room = 0): this {
     this.bind(slab, slab.allocate(HEADER_BYTES));
     this.#words.fill(0, this.#word, this.#word + 8);
+    this.epoch = slab.epoch;
     this.#setStore(capacity);
     this.#words[this.#word + OFF] += room;
     return this;
@@ -110,8 +117,20 @@ export class ListNode implements Blob {
 
   /** Frees the node. */
   free(): void {
+    const isShared = (this.#words[this.#word + FLAGS] & SHARED) !== 0;
     this.#freeStore();
-    this.#slab!.free(this.ref);
+    if (isShared) this.#slab!.freeShared(this.ref);
+    else this.#slab!.free(this.ref);
+  }
+
+  /** The slab's epoch when the node was made, or a later one. */
+  get epoch(): number {
+    return this.#words[this.#word + FLAGS] >>> EPOCH;
+  }
+
+  set epoch(epoch: number) {
+    const flags = this.#words[this.#word + FLAGS];
+    this.#words[this.#word + FLAGS] = (flags & ~(-1 << EPOCH)) | (epoch << EPOCH);
   }
 
   get previous(): number {
@@ -155,7 +174,7 @@ export class ListNode implements Blob {
     this.#words[this.#word + COUNT] = count;
   }
 
-  /** The bytes are, or are about to be, in a snapshot, and must stay as they are. */
+  /** The bytes are about to be in a snapshot and must stay as they are; if the node is freed, so must the header. */
   setShared(): void {
     this.#words[this.#word + FLAGS] |= SHARED;
   }
@@ -229,13 +248,14 @@ export class ListNode implements Blob {
   /** Moves the bytes to a block of that capacity, `room` bytes from its beginning. */
   #move(capacity: number, room: number): void {
     const { buf, off, len } = this;
-    const old = this.takeStore();
-    this.#setStore(capacity);
     const words = this.#words;
     const word = this.#word;
+    const store = words[word + STORE];
+    const flags = words[word + FLAGS];
+    this.#setStore(capacity);
     words[word + OFF] += room;
-    this.buf.set(buf.subarray(off, off + len), words[word + OFF]);
-    freeStore(this.#slab!, old);
+    copyBytes(buf, off, len, this.buf, words[word + OFF]);
+    freeBytes(this.#slab!, store, flags);
   }
 
   /** Puts other bytes in the place of those that are there. */
@@ -265,7 +285,7 @@ export class ListNode implements Blob {
     const words = this.#words;
     const word = this.#word;
     words[word + STORE] = store;
-    words[word + FLAGS] = (words[word + FLAGS] & PLAIN) | flags;
+    words[word + FLAGS] = (words[word + FLAGS] & OWN_FLAGS) | flags;
     words[word + PACKED] = packedLength;
     words[word + OFF] = this.#begin;
   }
@@ -297,7 +317,7 @@ export class ListNode implements Blob {
     const words = this.#words;
     const word = this.#word;
     const slab = this.#slab!;
-    const flags = words[word + FLAGS] & PLAIN;
+    const flags = words[word + FLAGS] & OWN_FLAGS;
     if (capacity > MAX_BLOCK) {
       words[word + STORE] = slab.newLarge(new Uint8Array(capacity));
       words[word + FLAGS] = flags | ARRAY;
@@ -309,7 +329,7 @@ export class ListNode implements Blob {
   }
 
   #freeStore(): void {
-    freeStore(this.#slab!, this.takeStore());
+    freeBytes(this.#slab!, this.#words[this.#word + STORE], this.#words[this.#word + FLAGS]);
   }
 
   /** Makes room by moving everything, in this block or to a larger one. Most of the room comes where it is needed now. */
@@ -323,10 +343,11 @@ export class ListNode implements Blob {
       this.#place(copy, 0, at, remove, insert, tail);
       return;
     }
-    const old = this.takeStore();
+    const store = this.#words[this.#word + STORE];
+    const flags = this.#words[this.#word + FLAGS];
     this.#setStore(grownCapacity(length));
     this.#place(buf, off, at, remove, insert, tail);
-    freeStore(this.#slab!, old);
+    freeBytes(this.#slab!, store, flags);
   }
 
   #place(from: Uint8Array, off: number, at: number, remove: number, insert: number, tail: number): void {
@@ -334,8 +355,8 @@ export class ListNode implements Blob {
     const begin = this.#begin;
     const start = begin + (at < tail ? room - (room >>> 3) : room >>> 3);
     const to = this.buf;
-    to.set(from.subarray(off, off + at), start);
-    to.set(from.subarray(off + at + remove, off + at + remove + tail), start + at + insert);
+    copyBytes(from, off, at, to, start);
+    copyBytes(from, off + at + remove, tail, to, start + at + insert);
     this.#words[this.#word + OFF] = start;
   }
 }
@@ -348,6 +369,10 @@ export interface Store {
 }
 
 export function freeStore(slab: Slab, { store, flags }: Store): void {
+  freeBytes(slab, store, flags);
+}
+
+function freeBytes(slab: Slab, store: number, flags: number): void {
   if (flags & SHARED) {
     if (flags & ARRAY) slab.freeSharedLarge(store);
     else slab.freeShared(store);

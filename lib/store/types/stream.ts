@@ -103,7 +103,7 @@ export class Stream implements CopyableCollection {
     } else if (isFull(block.open(blocks, last), contentLength(a, from), limits)) {
       const { len } = block;
       block.trim();
-      block = this.#newBlock(id, last < MANY_BLOCKS ? FIRST_CAPACITY : len + (len >>> 4));
+      block = this.#newBlock(id, last < MANY_BLOCKS ? FIRST_CAPACITY : len);
       writeMaster(block, a, from, pairs);
     } else {
       block.own();

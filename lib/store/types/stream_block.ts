@@ -3,7 +3,7 @@
  *
  *   words 0–3  ID of its first entry (StreamId's halves)
  *   word 4     length of the listpack
- *   word 5     flags: goes back, shared; and, where the listpack is too long for a slab's block, the handle of its array
+ *   word 5     flag: goes back; and, where the listpack is too long for a slab's block, the handle of its array
  *   byte 24    the listpack, with room to spare in the last block of a stream and none in the others
  *
  * A `BlockList` has the refs of a stream's blocks in the order of their IDs, so one is found by binary search. A `Block` is a register
@@ -11,9 +11,10 @@
  * list is changed otherwise.
  *
  * A snapshot that writes a stream bit by bit shares the blocks (`BlockList.share`): what is shared is copied before it is changed, and
- * freed when the snapshot has ended (`Slab.keep`).
+ * freed when the snapshot has ended (`Slab.keep`). Meanwhile the list knows which blocks are not shared, because they were made later.
  */
 
+import { copyBytes } from "../../bytes/span.ts";
 import { IN_PAGE, MAX_BLOCK, PAGE_BITS, Slab } from "../slab.ts";
 import type { Blob } from "./blob.ts";
 import * as listpack from "./listpack.ts";
@@ -25,9 +26,8 @@ const FLAGS = 5;
 const HEADER_BYTES = 24;
 
 const GOES_BACK = 1 << 31;
-const SHARED = 1 << 30;
 /** The listpack is in an array of its own. */
-const HANDLE = SHARED - 1;
+const HANDLE = ~GOES_BACK;
 /** Longest listpack that is in a slab's block. */
 const MOST_INSIDE = MAX_BLOCK - HEADER_BYTES;
 const FIRST_REFS = 4;
@@ -45,7 +45,10 @@ export class BlockList {
   #refs = new Int32Array(FIRST_REFS);
   /** Place of the first ref: a stream that is trimmed gives up the front of its list. */
   #start = 0;
-  #isTwin = false;
+  /** While there is a twin: the blocks that it does not have. */
+  #fresh: Set<number> | null = null;
+  /** Of a twin, the list that it was made from. */
+  #original: BlockList | null = null;
 
   constructor(readonly slab: Slab) {
     slab.account(this.bytes);
@@ -110,8 +113,8 @@ export class BlockList {
 
   /** Frees up to `budget` blocks; true when nothing is left, not even the list. */
   release(budget: number): boolean {
-    if (this.#isTwin) {
-      if (this.length > 0) this.slab.letGo();
+    if (this.#original !== null) {
+      this.#original.#fresh = null;
       this.length = 0;
       return true;
     }
@@ -134,29 +137,33 @@ export class BlockList {
     return copy;
   }
 
-  /** The blocks as they are now, only to be read; `release` must follow. */
+  /** The blocks as they are now, only to be read; `release` and then `Slab.letGo` must follow. There may be one such twin at a time. */
   share(): BlockList {
     const twin = new BlockList(this.slab);
     this.slab.account(-twin.bytes);
-    twin.#isTwin = true;
+    twin.#original = this;
+    this.#fresh = new Set();
     twin.#refs = this.#refs.slice(this.#start, this.#start + this.length);
     twin.length = this.length;
     twin.mayGoBack = this.mayGoBack;
-    const { words } = this.slab;
-    for (const ref of twin.#refs) words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + FLAGS] |= SHARED;
-    if (twin.length > 0) this.slab.keep();
+    this.slab.keep();
     return twin;
+  }
+
+  /** Whether a twin has that block, which must be copied before it is changed. */
+  isShared(ref: number): boolean {
+    return this.#fresh !== null && !this.#fresh.has(ref);
   }
 
   #free(ref: number): void {
     const { slab } = this;
-    const flags = slab.words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + FLAGS];
-    const handle = flags & HANDLE;
+    const handle = slab.words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + FLAGS] & HANDLE;
     this.bytes -= slab.capacity(ref) + (handle === 0 ? 0 : slab.large[handle].length);
-    if (flags & SHARED) {
+    if (this.isShared(ref)) {
       if (handle !== 0) slab.freeSharedLarge(handle);
       slab.freeShared(ref);
     } else {
+      this.#fresh?.delete(ref);
       if (handle !== 0) slab.freeLarge(handle);
       slab.free(ref);
     }
@@ -185,6 +192,7 @@ export class BlockList {
     const word = (ref & IN_PAGE) << 1;
     words[word + FLAGS] = inside ? 0 : slab.newLarge(new Uint8Array(capacity));
     this.bytes += slab.capacity(ref) + (inside ? 0 : capacity);
+    this.#fresh?.add(ref);
     return ref;
   }
 
@@ -300,9 +308,8 @@ export class Block implements Blob {
 
   /** To be called before the listpack is changed: what is shared is copied. */
   own(): void {
-    if ((this.#flags & SHARED) === 0) return;
-    if (this.#list!.slab.isRead) this.#move(this.#capacity, this.len, 0, 0);
-    else this.#flags &= ~SHARED;
+    const list = this.#list!;
+    if (list.isShared(list.ref(this.#index))) this.#move(this.#capacity, this.len, 0, 0);
   }
 
   /** Gives up room, because nothing more will come. */
@@ -337,8 +344,8 @@ export class Block implements Blob {
     this.#writeHeader(ref);
     this.#place(ref);
     if (goesBack) this.setGoesBack();
-    this.buf.set(buf.subarray(off, off + at), this.off);
-    this.buf.set(buf.subarray(off + at + remove, off + len), this.off + at + insert);
+    copyBytes(buf, off, at, this.buf, this.off);
+    copyBytes(buf, off + at + remove, len - at - remove, this.buf, this.off + at + insert);
     list.free(old);
   }
 
