@@ -9,7 +9,7 @@ export interface RunResult {
   readonly stderr: string;
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly cwd?: string;
   /** Text for standard input; nothing (end of file) without it. */
   readonly stdin?: string;

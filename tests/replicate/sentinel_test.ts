@@ -23,6 +23,7 @@ import {
 import { test } from "../kit/test.ts";
 import { eventually, info, synchronised } from "./waiting.ts";
 
+const SENTINELS = 3;
 const QUORUM = 2;
 /** A full resynchronisation does not wait for further replicas. */
 const AT_ONCE = ["--repl-diskless-sync-delay", "0"];
@@ -96,22 +97,37 @@ async function follows(replica: TestServer, master: TestServer): Promise<void> {
   }, 90_000);
 }
 
+type Start = (options: StartOptions) => Promise<TestServer>;
+
+/** What the sentinels watch besides the master, and a client that asks them for it. All of it ends at the end of the block. */
+interface Watched extends AsyncDisposable {
+  /** The replica that may be promoted, and one that may not. */
+  readonly second: TestServer;
+  readonly third: TestServer;
+  readonly redis: Redis;
+}
+
+async function watched(first: TestServer, startSecond: Start, startThird: Start): Promise<Watched> {
+  await using stack = new AsyncDisposableStack();
+  const args = [...AT_ONCE, "--replicaof", `127.0.0.1 ${first.port}`];
+  const second = stack.use(await startSecond({ args, config: "" }));
+  const third = stack.use(await startThird({ args: [...args, "--replica-priority", "0"], config: "" }));
+  await bothOnline(await first.connect());
+  const sentinels: TestServer[] = [];
+  while (sentinels.length < SENTINELS) sentinels.push(stack.use(await startSentinel(first.port)));
+  await acquainted(sentinels);
+  const redis = stack.adopt(connectThrough(sentinels), (redis) => redis.disconnect());
+  const started = stack.move();
+  return { second, third, redis, [Symbol.asyncDispose]: () => started.disposeAsync() };
+}
+
 test("redis-sentinel: a dead master is replaced, and clients that ask the sentinels go on writing", async () => {
   if (!hasSentinel()) return;
   const dir = mkdtempSync(join(tmpdir(), "redstart-"));
   await using first = await startRedstart({ dir, args: AT_ONCE, config: "" });
-  const args = [...AT_ONCE, "--replicaof", `127.0.0.1 ${first.port}`];
-  await using second = await startRedstart({ args, config: "" });
-  // One of another make, which may not be promoted.
-  const other = findRedis() === null ? startRedstart : startRedis;
-  await using third = await other({ args: [...args, "--replica-priority", "0"], config: "" });
-  await bothOnline(await first.connect());
-  await using one = await startSentinel(first.port);
-  await using two = await startSentinel(first.port);
-  await using three = await startSentinel(first.port);
-  const sentinels = [one, two, three];
-  await acquainted(sentinels);
-  const redis = connectThrough(sentinels);
+  // The one that may not be promoted is of another make.
+  await using watch = await watched(first, startRedstart, findRedis() === null ? startRedstart : startRedis);
+  const { second, third, redis } = watch;
   try {
     for (let i = 0; i < 50; i++) await redis.rpush("numbers", i);
     assertEquals(await redis.wait(2, 10_000), 2);
@@ -132,55 +148,40 @@ test("redis-sentinel: a dead master is replaced, and clients that ask the sentin
     assertEquals(await remaining.call("LLEN", "numbers"), 52);
     assertEquals(await returned.call("CONFIG", "GET", "replicaof"), ["replicaof", `127.0.0.1 ${second.port}`]);
   } finally {
-    redis.disconnect();
     rmSync(dir, { recursive: true, force: true });
   }
 });
 
-type Start = (options: StartOptions) => Promise<TestServer>;
-
 /** The master hangs and comes back, and finds that it is not the master any more. */
 async function hangAndReturn(startFirst: Start, startSecond: Start): Promise<void> {
   await using first = await startFirst({ args: AT_ONCE, config: "" });
-  const args = [...AT_ONCE, "--replicaof", `127.0.0.1 ${first.port}`];
-  await using second = await startSecond({ args, config: "" });
-  await using third = await startRedstart({ args: [...args, "--replica-priority", "0"], config: "" });
-  await bothOnline(await first.connect());
-  await using one = await startSentinel(first.port);
-  await using two = await startSentinel(first.port);
-  await using three = await startSentinel(first.port);
-  const sentinels = [one, two, three];
-  await acquainted(sentinels);
-  const redis = connectThrough(sentinels);
+  await using watch = await watched(first, startSecond, startRedstart);
+  const { second, third, redis } = watch;
+  let written = 0;
+  const write = async (count: number) => {
+    for (const end = written + count; written < end; written++) await redis.sadd("numbers", written);
+  };
+  await write(50);
+  assertEquals(await redis.wait(2, 10_000), 2);
+  const old = await first.connect();
+  process.kill(first.pid, "SIGSTOP");
   try {
-    let written = 0;
-    const write = async (count: number) => {
-      for (const end = written + count; written < end; written++) await redis.sadd("numbers", written);
-    };
+    // Who does not ask gets no reply before the master is back; then it is executed, and is lost with its history.
+    old.send("SADD numbers astray\r\n");
     await write(50);
-    assertEquals(await redis.wait(2, 10_000), 2);
-    const old = await first.connect();
-    process.kill(first.pid, "SIGSTOP");
-    try {
-      // Who does not ask gets no reply before the master is back; then it is executed, and is lost with its history.
-      old.send("SADD numbers astray\r\n");
-      await write(50);
-      using client = await second.connect();
-      assertEquals((await info(client, "replication")).get("role"), "master");
-    } finally {
-      process.kill(first.pid, "SIGCONT");
-    }
-    await write(50);
-    for (const replica of [first, third]) await follows(replica, second);
-    await write(50);
-    const clients = [await second.connect(), await first.connect(), await third.connect()];
-    await synchronised(clients[0], ...clients.slice(1));
-    const numbers = Array.from({ length: written }, (_, i) => String(i));
-    for (const client of clients) {
-      assertEquals(await client.call("SORT_RO", "numbers", "ALPHA"), numbers.toSorted());
-    }
+    using client = await second.connect();
+    assertEquals((await info(client, "replication")).get("role"), "master");
   } finally {
-    redis.disconnect();
+    process.kill(first.pid, "SIGCONT");
+  }
+  await write(50);
+  for (const replica of [first, third]) await follows(replica, second);
+  await write(50);
+  const clients = [await second.connect(), await first.connect(), await third.connect()];
+  await synchronised(clients[0], ...clients.slice(1));
+  const numbers = Array.from({ length: written }, (_, i) => String(i));
+  for (const client of clients) {
+    assertEquals(await client.call("SORT_RO", "numbers", "ALPHA"), numbers.toSorted());
   }
 }
 

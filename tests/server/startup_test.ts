@@ -1,36 +1,35 @@
 /** Starting the program: flags, configuration files, what it prints, and how it fails. */
 
 import { assert, assertEquals } from "@std/assert";
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer } from "../../mod.ts";
 import { Client } from "../kit/client.ts";
 import { freePort, hasRedis, redstartCommand, startRedstart } from "../kit/server.ts";
+import { run, type RunResult } from "../kit/run.ts";
 import { test } from "../kit/test.ts";
 
-/** Runs a program that ends by itself; `input` is its standard input. */
-function run(command: readonly string[], args: readonly string[], input = "") {
-  const { status, stdout, stderr } = spawnSync(command[0], [...command.slice(1), ...args], { input, encoding: "utf8" });
-  return { status, stdout, stderr };
+/** Runs Redstart where it ends by itself; `stdin` is its standard input. */
+function runRedstart(args: readonly string[], stdin = ""): RunResult {
+  const [program, ...first] = redstartCommand();
+  return run(program, [...first, ...args], { stdin });
 }
 
 test("startup: --version and --help", () => {
-  const redstart = redstartCommand();
   for (const flag of ["-v", "--version"]) {
-    const { status, stdout } = run(redstart, [flag]);
+    const { status, stdout } = runRedstart([flag]);
     assertEquals(status, 0);
     assert(/^Redis server v=7\.0\.15 sha=\S+ malloc=\S+ bits=\d+ build=\S+\n$/.test(stdout), stdout);
   }
-  const { status, stderr } = run(redstart, ["--help"]);
+  const { status, stderr } = runRedstart(["--help"]);
   assertEquals(status, 1);
   assert(stderr.startsWith("Usage: ./redis-server"), stderr);
 });
 
 test("startup: a file, options that override it, and standard input", async () => {
   const config = "maxclients 77\nhz 20 # not a comment\n";
-  const broken = run(redstartCommand(), ["-", "--port", "0"], config);
+  const broken = runRedstart(["-", "--port", "0"], config);
   assertEquals(broken.status, 1);
   assert(broken.stderr.includes("wrong number of arguments"), broken.stderr);
 
@@ -61,10 +60,10 @@ test("startup: bad directives end it with status 1, in the words of redis-server
       ["--rename-command", "nosuch", "x"],
     ];
     for (const args of cases) {
-      const ours = run(redstartCommand(), args);
+      const ours = runRedstart(args);
       assertEquals(ours.status, 1, args.join(" "));
       if (!hasRedis()) continue;
-      const theirs = run(["redis-server"], args);
+      const theirs = run("redis-server", args);
       assertEquals(theirs.status, 1, args.join(" "));
       // The log of a file that cannot be opened begins with process and time.
       const text = (output: { stdout: string; stderr: string }) =>
@@ -79,7 +78,7 @@ test("startup: bad directives end it with status 1, in the words of redis-server
 });
 
 test("startup: what a configuration forbids and this server would allow is refused", async () => {
-  const starts = run(redstartCommand(), ["-", "--port", "0"], "user default on nopass ~* &* +@all\n");
+  const starts = runRedstart(["-", "--port", "0"], "user default on nopass ~* &* +@all\n");
   assert(starts.stdout.includes("Configured to not listen anywhere"), starts.stdout);
   for (
     const rules of [
@@ -89,7 +88,7 @@ test("startup: what a configuration forbids and this server would allow is refus
       "aclfile users.acl",
     ]
   ) {
-    const { status, stderr } = run(redstartCommand(), ["-", "--port", "0"], `${rules}\n`);
+    const { status, stderr } = runRedstart(["-", "--port", "0"], `${rules}\n`);
     assertEquals(status, 1);
     assert(/FATAL CONFIG FILE ERROR.*not supported yet/s.test(stderr), stderr);
   }
@@ -122,7 +121,7 @@ test("startup: a pid file, removed at the end", async () => {
 
 test("startup: a port in use", async () => {
   await using busy = await createServer();
-  const { status, stdout } = run(redstartCommand(), ["--port", String(busy.port), "--save", ""]);
+  const { status, stdout } = runRedstart(["--port", String(busy.port), "--save", ""]);
   assertEquals(status, 1);
   assert(stdout.includes("Could not create server TCP listening socket 127.0.0.1:"), stdout);
   assert(stdout.includes("bind: Address already in use"), stdout);
@@ -130,7 +129,7 @@ test("startup: a port in use", async () => {
 });
 
 test("startup: nowhere to listen", () => {
-  const { status, stdout } = run(redstartCommand(), ["--port", "0", "--save", ""]);
+  const { status, stdout } = runRedstart(["--port", "0", "--save", ""]);
   assertEquals(status, 1);
   assert(stdout.includes("Configured to not listen anywhere, exiting."), stdout);
 });
