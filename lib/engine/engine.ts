@@ -25,6 +25,7 @@ import { DebugSettings } from "./debug.ts";
 import { Eviction } from "./eviction.ts";
 import { execute } from "./execute.ts";
 import { MigrationLinks } from "./migration_links.ts";
+import { Outbox } from "./outbox.ts";
 import { Propagation } from "./propagation.ts";
 import { Stats } from "./stats.ts";
 import type { CommandTable } from "./table.ts";
@@ -91,6 +92,8 @@ export class Engine implements KeyspaceObserver {
   inBetween = false;
   /** Links that were given something and have not sent it yet. */
   gathering: Link[] = [];
+  /** What they are to send, where it is the reply of a client that was served in between. */
+  readonly outbox = new Outbox();
   #sendingSoon = false;
   /** Clients whose command waits for the end of a pause. */
   postponed: Client[] = [];
@@ -213,6 +216,7 @@ export class Engine implements KeyspaceObserver {
     const links = this.gathering;
     this.gathering = [];
     for (const link of links) link.close();
+    if (this.gathering.length === 0) this.outbox.clear();
   }
 
   /**
@@ -233,6 +237,7 @@ export class Engine implements KeyspaceObserver {
     const links = this.gathering;
     this.gathering = [];
     for (const link of links) link.sendGathered();
+    if (this.gathering.length === 0) this.outbox.clear();
   }
 
   beginServing(client: Client): void {

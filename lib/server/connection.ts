@@ -50,6 +50,8 @@ const BLOCK = 16 * 1024;
 /** Pieces from this length on are not copied into blocks. */
 const SHARED = 4 * 1024;
 const BLOCK_OVERHEAD = 48;
+/** Longer replies do not go to the outbox. */
+const OUTBOX_BYTES = 4 * 1024;
 const NO_BYTES = new Uint8Array(0);
 /** Never added to. */
 const NOTHING: Uint8Array[] = [];
@@ -121,8 +123,10 @@ export class ClientConnection implements ConnectionHandler, Link {
   #parser: Parser | null = null;
   /** The most that waited since the cron last looked. */
   #inputPeak = 0;
-  /** What others have sent in the course of the present batch. */
+  /** What others have sent in the course of the present batch, behind what waits at `[#outboxFrom, #outboxEnd)` of the outbox. */
   #gathered: Uint8Array[] = NOTHING;
+  #outboxFrom = 0;
+  #outboxEnd = 0;
   /** Bytes of the batch that is being worked off, 0 in between. */
   #batch = 0;
   /** Where in the reply buffer the replies begin that CLIENT REPLY may drop. */
@@ -387,13 +391,13 @@ export class ClientConnection implements ConnectionHandler, Link {
     const { engine } = this.server;
     const { reply, stats } = engine;
     const later = engine.holdReplies || engine.inBetween;
-    if (this.#gathered.length > 0 && !later) this.sendGathered();
+    if (!later) this.sendGathered();
     this.#dropReplies();
     this.#droppable = 0;
     const { base } = reply;
     const length = reply.at - base;
     if (length === 0) {
-      if (this.#closeWhenSent && this.outputBytes === 0 && this.#gathered.length === 0) this.connection.close();
+      if (this.#closeWhenSent && this.outputBytes === 0 && !this.#hasGathered) this.connection.close();
       return;
     }
     if (length > this.replyBufferPeak) this.replyBufferPeak = Math.min(length, this.replyBufferSize);
@@ -403,7 +407,7 @@ export class ClientConnection implements ConnectionHandler, Link {
       return this.#closeOverLimit();
     }
     if (later) {
-      this.#gather(reply.buf.slice(base, reply.at));
+      this.#gatherReply(reply.buf, base, reply.at);
       return reply.clear();
     }
     stats.writes++;
@@ -420,42 +424,64 @@ export class ClientConnection implements ConnectionHandler, Link {
   send(bytes: Uint8Array): void {
     if (this.client.closed || this.#closeWhenSent) return;
     const { engine } = this.server;
-    if (engine.serving === null && !engine.holdReplies) return this.#sendNow(bytes);
+    if (engine.serving === null && !engine.holdReplies) return this.#sendNow(bytes, 0, bytes.length, true);
     // In the middle of a batch more may follow (a pipeline of PUBLISH): all of it leaves with one write at the batch's end.
     this.#gather(bytes);
   }
 
+  get #hasGathered(): boolean {
+    return this.#gathered.length > 0 || this.#outboxEnd > 0;
+  }
+
   #gather(bytes: Uint8Array): void {
+    if (!this.#hasGathered) this.server.engine.gathering.push(this);
     if (this.#gathered.length > 0) this.#gathered.push(bytes);
-    else {
-      this.#gathered = [bytes];
-      this.server.engine.gathering.push(this);
+    else this.#gathered = [bytes];
+  }
+
+  /** Gathers a copy of `from[start, end)`. */
+  #gatherReply(from: Uint8Array, start: number, end: number): void {
+    const { outbox, gathering } = this.server.engine;
+    const isFirst = !this.#hasGathered;
+    const fits = isFirst || (this.#gathered.length === 0 && this.#outboxEnd === outbox.end);
+    if (!fits || end - start > OUTBOX_BYTES) return this.#gather(from.slice(start, end));
+    if (isFirst) {
+      gathering.push(this);
+      this.#outboxFrom = outbox.end;
     }
+    this.#outboxEnd = outbox.add(from, start, end);
   }
 
   sendNow(bytes: Uint8Array): void {
     if (this.#closeWhenSent) return;
     this.sendGathered();
-    this.#sendNow(bytes);
+    this.#sendNow(bytes, 0, bytes.length, true);
   }
 
   sendGathered(): void {
+    if (!this.#hasGathered) return;
     const parts = this.#gathered;
-    if (parts.length === 0) return;
+    const end = this.#outboxEnd;
     this.#gathered = NOTHING;
-    this.#sendNow(parts.length === 1 ? parts[0] : this.server.joiner.join(parts));
+    this.#outboxEnd = 0;
+    if (end > 0) this.#sendNow(this.server.engine.outbox.buf, this.#outboxFrom, end, false);
+    if (parts.length > 0) {
+      const bytes = parts.length === 1 ? parts[0] : this.server.joiner.join(parts);
+      this.#sendNow(bytes, 0, bytes.length, true);
+    }
     if (this.#closeWhenSent && this.outputBytes === 0) this.connection.close();
   }
 
-  #sendNow(bytes: Uint8Array): void {
+  /** Sends `bytes[start, end)`. `keeps` as in `#enqueue`. */
+  #sendNow(bytes: Uint8Array, start: number, end: number, keeps: boolean): void {
     if (this.client.closed) return;
-    const { length } = bytes;
-    let taken = 0;
+    let from = start;
     if (this.outputBytes === 0) {
-      taken = this.connection.write(bytes, 0, length);
+      const taken = this.connection.write(bytes, start, end);
       this.server.engine.stats.output += taken;
+      from += taken;
     }
-    if (taken < length) this.#enqueue(bytes, taken, length, true);
+    if (from < end) this.#enqueue(bytes, from, end, keeps);
   }
 
   /**
@@ -567,7 +593,7 @@ export class ClientConnection implements ConnectionHandler, Link {
   closeAfterReply(): void {
     this.client.closing = true;
     this.#closeWhenSent = true;
-    if (this.server.engine.serving === this.client || this.outputBytes > 0 || this.#gathered.length > 0) return;
+    if (this.server.engine.serving === this.client || this.outputBytes > 0 || this.#hasGathered) return;
     this.connection.close();
   }
 
