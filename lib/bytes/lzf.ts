@@ -13,6 +13,8 @@
  * compressing a short string, so its positions carry a base that grows with every call and older ones count as empty.
  */
 
+import { LastView } from "./span.ts";
+
 const SLOTS = 1 << 16;
 const MAX_LITERAL = 32, MAX_DISTANCE = 1 << 13, MAX_MATCH = 264;
 
@@ -113,25 +115,6 @@ export function compress(
   if (literals === 0) out--;
   else dst[out - literals - 1] = literals - 1;
   return out - dstOff;
-}
-
-/** Buffers up to this size are kept with their views from one call to the next. */
-const MOST_KEPT = 1 << 20;
-
-/** Remembers the view of the last buffer: making one costs as much as decompressing a hundred bytes. */
-class LastView {
-  #buf: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(this.#buf.buffer);
-
-  of(buf: Uint8Array): DataView {
-    if (buf === this.#buf) return this.#view;
-    const view = new DataView(buf.buffer, buf.byteOffset, buf.length);
-    if (buf.length <= MOST_KEPT) {
-      this.#buf = buf;
-      this.#view = view;
-    }
-    return view;
-  }
 }
 
 const sourceView = new LastView();

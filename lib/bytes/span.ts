@@ -5,6 +5,11 @@
 
 /** Up to this many bytes a loop beats the native copy, which needs a view object. */
 const COPY_BY_LOOP = 64;
+/** Between these lengths copying words through `DataView`s is faster than both, if the views are at hand. */
+const LEAST_BY_VIEW = 16;
+const MOST_BY_VIEW = 512;
+/** Views of targets that are remembered. */
+const TARGETS = 16;
 
 /** Order of byte strings: negative, 0 or positive, by the first differing byte (unsigned), then the shorter first. */
 export function compareBytes(
@@ -27,6 +32,41 @@ export function compareBytes(
 export function equalBytes(a: Uint8Array, aOff: number, b: Uint8Array, bOff: number, len: number): boolean {
   for (let i = 0; i < len; i++) if (a[aOff + i] !== b[bOff + i]) return false;
   return true;
+}
+
+/** Larger buffers come and go. */
+const MOST_KEPT = 1 << 20;
+
+/** Remembers the view of the last buffer: making one costs as much as copying a hundred bytes through it. */
+export class LastView {
+  #buf: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.#buf.buffer);
+
+  of(buf: Uint8Array): DataView {
+    if (buf === this.#buf) return this.#view;
+    const view = new DataView(buf.buffer, buf.byteOffset, buf.length);
+    if (buf.length <= MOST_KEPT) {
+      this.#buf = buf;
+      this.#view = view;
+    }
+    return view;
+  }
+}
+
+/** Copies runs of bytes from one buffer, again and again the same, to a few others. */
+export class Copier {
+  readonly #source = new LastView();
+  readonly #targets: LastView[] = Array.from({ length: TARGETS }, () => new LastView());
+
+  /** As `copyBytes`, where the two do not overlap. `hint`: a number that tells `to` from other targets, such as a page's. */
+  copy(from: Uint8Array, off: number, len: number, to: Uint8Array, at: number, hint: number): void {
+    if (len < LEAST_BY_VIEW || len > MOST_BY_VIEW) return copyBytes(from, off, len, to, at);
+    const source = this.#source.of(from);
+    const target = this.#targets[hint & (TARGETS - 1)].of(to);
+    const last = len - 4;
+    for (let i = 0; i < last; i += 4) target.setInt32(at + i, source.getInt32(off + i));
+    target.setInt32(at + last, source.getInt32(off + last));
+  }
 }
 
 /** Copies `from[off, off + len)` to `to` at `at`. Where the two lie in one buffer and overlap, `at` must not be behind `off`. */

@@ -2,11 +2,12 @@
  * Listpacks of pairs (field and value of a hash, member and score of a sorted set) that come from outside. Beside being sound, their
  * first elements must all differ: a key that is found twice would be counted twice and deleted once.
  *
- * The check runs for every small collection of a file that is loaded, so it takes time in proportion to the length and allocates
- * nothing: a table of offsets, hashed by the server's seed. Of a few elements each sets one of 64 bits, and only those that find
- * theirs set are compared with what is before them: that is cheap even when somebody has chosen elements with the same bit.
+ * The check runs for every small collection of a file that is loaded. Each element sets one bit of a bitmap, chosen by a few of its
+ * bytes, and only those that find theirs set are compared with what is before them. Where they are many, because somebody has
+ * chosen elements with the same bit, a table of offsets that is hashed with the server's seed answers instead.
  */
 
+import { readI32LE } from "../bytes/binary.ts";
 import { hashBytes } from "../bytes/hash.ts";
 import type { HashSeed } from "../store/dict.ts";
 import { type Blob, BorrowedBlob, HeapBlob } from "../store/types/blob.ts";
@@ -15,12 +16,15 @@ import { ListpackCursor } from "../store/types/listpack.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 
 const cursor = new ListpackCursor();
-/** Open addressing: offsets of elements that have been seen, 0 where there is none. */
-let slots = new Int32Array(1024);
-/** A table that one huge listpack has grown beyond this is not kept. */
-const KEEP_SLOTS = 65536;
-/** Elements for which 64 bits will do. */
-const FEW = 32;
+/** The bitmap: bits for each element, at least, and at most. */
+const BITS_EACH = 16;
+const LEAST_BITS = 64;
+const MOST_BITS = 1 << 23;
+/** A bitmap that one huge listpack has grown beyond so many words is not kept. */
+const KEEP_WORDS = 1024;
+let bits = new Int32Array(KEEP_WORDS);
+/** Elements that are compared with others, besides one in eight, before the table is made. */
+const MOST_SUSPECTS = 8;
 
 const borrowed = new BorrowedBlob();
 
@@ -37,51 +41,72 @@ export function listpackOf({ bytes, bytesOff, bytesLen }: RdbReader): Blob {
 
 /** Whether the bytes are a sound listpack of pairs without a repeated first element. An empty one is. */
 export function arePairs(blob: Blob, seed: HashSeed): boolean {
-  if (!listpack.validate(blob.buf, blob.off, blob.len, true)) return false;
-  const elements = listpack.count(blob);
-  return elements % 2 === 0 && !hasRepeated(blob, elements >>> 1, seed);
+  return areDistinct(blob, 1, seed);
 }
 
-/** Whether one of up to `FEW` elements, each followed by `skip` others, comes twice. */
-export function isAnyTwice(blob: Blob, skip: number): boolean {
-  let low = 0;
-  let high = 0;
-  for (let at = listpack.first(blob); at >= 0;) {
-    let next = listpack.read(blob, at, cursor);
-    let mixed = cursor.isInt ? cursor.value.lo : cursor.len;
-    if (!cursor.isInt) {
-      const { buf, off, len } = cursor;
-      for (let i = len > 8 ? len - 8 : 0; i < len; i++) mixed = Math.imul(mixed, 31) + buf[off + i];
+/** Whether the bytes are a sound listpack of elements that are all different, each followed by `skip` others, 0 or 1. */
+export function areDistinct(blob: Blob, skip: number, seed: HashSeed): boolean {
+  const { buf, off, len } = blob;
+  if (!listpack.validate(buf, off, len, false)) return false;
+  const expected = listpack.tellsCount(buf, off) ? buf[off + 4] | (buf[off + 5] << 8) : len >>> 2;
+  let size = LEAST_BITS;
+  while (size < expected * BITS_EACH && size < MOST_BITS) size *= 2;
+  if (size > bits.length << 5 || bits.length > KEEP_WORDS) bits = new Int32Array(Math.max(size >>> 5, KEEP_WORDS));
+  else bits.fill(0, 0, size >>> 5);
+  const shift = Math.clz32(size) + 1;
+  let suspects = MOST_SUSPECTS + (expected >>> 3);
+  let elements = 0;
+  const end = off + len - 1;
+  for (let p = off + listpack.FIRST; p < end; elements++) {
+    const bytes = listpack.soundSize(buf, p, end);
+    if (bytes === 0) return false;
+    if (skip === 0 || (elements & 1) === 0) {
+      const head = buf[p];
+      let mixed: number;
+      // The short string is by far the most frequent element: no detour over the cursor.
+      if (head >= 0x80 && head < 0xc0) mixed = mix(buf, p + 1, head & 63);
+      else {
+        listpack.read(blob, p - off, cursor);
+        mixed = cursor.isInt ? cursor.value.lo : mix(cursor.buf, cursor.off, cursor.len);
+      }
+      const bit = Math.imul(mixed, 0x9e3779b1) >>> shift;
+      const mask = 1 << (bit & 31);
+      if ((bits[bit >>> 5] & mask) === 0) bits[bit >>> 5] |= mask;
+      else if (--suspects >= 0 && isBefore(blob, p - off, skip)) return false;
     }
-    const bit = Math.imul(mixed, 0x9e3779b1) >>> 26;
-    const mask = 1 << (bit & 31);
-    if ((bit < 32 ? low : high) & mask) {
-      cursor.asText();
-      const { buf, off, len } = cursor;
-      if (listpack.find(blob, listpack.first(blob), buf, off, len, skip) !== at) return true;
-    } else if (bit < 32) low |= mask;
-    else high |= mask;
-    for (let skipped = 0; skipped < skip && next >= 0; skipped++) next = listpack.next(blob, next);
-    at = next;
+    p += bytes;
   }
-  return false;
+  if (!listpack.hasCount(buf, off, elements)) return false;
+  return (skip === 0 || elements % 2 === 0) && (suspects >= 0 || !hasRepeated(blob, elements, skip, seed));
 }
 
-function hasRepeated(blob: Blob, pairs: number, seed: HashSeed): boolean {
-  if (pairs <= FEW) return isAnyTwice(blob, 1);
+/** Whether an element stands already before `place`; what follows it need not be sound. */
+function isBefore(blob: Blob, place: number, skip: number): boolean {
+  listpack.readText(blob, place, cursor);
+  const { buf, off, len } = cursor;
+  return listpack.find(blob, listpack.FIRST, buf, off, len, skip) !== place;
+}
+
+/** A number made of a string's length, its first bytes and its last ones. */
+function mix(buf: Uint8Array, off: number, len: number): number {
+  if (len < 4) return len === 0 ? 0 : buf[off] | (buf[off + (len >> 1)] << 8) | (buf[off + len - 1] << 16);
+  return (readI32LE(buf, off + len - 4) ^ Math.imul(readI32LE(buf, off), 0x85ebca6b)) + len;
+}
+
+/** The same, whoever has chosen the elements. */
+function hasRepeated(blob: Blob, elements: number, skip: number, seed: HashSeed): boolean {
   let size = 4;
-  while (size < pairs * 2) size *= 2;
-  if (size > slots.length || slots.length > KEEP_SLOTS) slots = new Int32Array(Math.max(size, 1024));
-  else slots.fill(0, 0, size);
+  while (size < elements * 2) size *= 2;
+  const slots = new Int32Array(size);
   for (let at = listpack.first(blob); at >= 0;) {
-    const value = listpack.readText(blob, at, cursor);
+    const next = listpack.readText(blob, at, cursor);
     const { buf, off, len } = cursor;
     let slot = hashBytes(buf, off, len, seed.k0, seed.k1) & (size - 1);
     for (; slots[slot] !== 0; slot = (slot + 1) & (size - 1)) {
       if (listpack.equals(blob, slots[slot], buf, off, len)) return true;
     }
     slots[slot] = at;
-    at = listpack.next(blob, value);
+    at = skip === 0 || next < 0 ? next : listpack.next(blob, next);
   }
   return false;
 }

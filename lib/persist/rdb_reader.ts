@@ -8,8 +8,9 @@
  */
 
 import { writeInt } from "../bytes/ascii.ts";
-import { readF64LE, readI32LE, readU32BE, readU32LE } from "../bytes/binary.ts";
+import { readF64LE, readI32BE, readI32LE, readU32BE, readU32LE } from "../bytes/binary.ts";
 import { decompress } from "../bytes/lzf.ts";
+import type { Int64 } from "../store/types/int64.ts";
 import { LENGTH_32, LENGTH_64, STRING_INT16, STRING_INT32, STRING_INT8, STRING_LZF } from "./rdb_writer.ts";
 
 /** The bytes do not mean anything. `offset` is where, from the reader's beginning. */
@@ -112,6 +113,21 @@ export class RdbReader {
     return (BigInt(readU32BE(this.buf, this.at - 8)) << 32n) | BigInt(readU32BE(this.buf, this.at - 4));
   }
 
+  /** The same into a register. */
+  wideLength(into: Int64): void {
+    this.need(1);
+    if (this.buf[this.at] !== LENGTH_64) {
+      const value = this.length();
+      into.lo = value | 0;
+      into.hi = 0;
+      return;
+    }
+    this.need(9);
+    this.at += 9;
+    into.hi = readI32BE(this.buf, this.at - 8);
+    into.lo = readI32BE(this.buf, this.at - 4);
+  }
+
   /** Reads a string in any of its forms into `bytes`. */
   string(): void {
     const first = this.byte();
@@ -168,6 +184,14 @@ export class RdbReader {
     this.need(8);
     this.at += 8;
     return readF64LE(this.buf, this.at - 8);
+  }
+
+  /** 64 bits, little-endian, into a register. */
+  wide(into: Int64): void {
+    this.need(8);
+    this.at += 8;
+    into.lo = readI32LE(this.buf, this.at - 8);
+    into.hi = readI32LE(this.buf, this.at - 4);
   }
 
   /** 64 bits, little-endian, exact. */

@@ -1,6 +1,7 @@
 /** Sets as bytes: an intset as it is, others as their members one after the other. */
 
 import type { Database } from "../store/database.ts";
+import type { HashSeed } from "../store/dict.ts";
 import { Kind, Type } from "../store/record.ts";
 import { BorrowedBlob, HeapBlob, RoomyBlob } from "../store/types/blob.ts";
 import { Int64 } from "../store/types/int64.ts";
@@ -8,7 +9,7 @@ import * as intset from "../store/types/intset.ts";
 import * as listpack from "../store/types/listpack.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
 import { isIntset, LONGEST_PACKED, MOST_PACKED, SetView } from "../store/types/set.ts";
-import { isAnyTwice } from "./pairs.ts";
+import { areDistinct } from "./pairs.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
 import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
@@ -63,7 +64,7 @@ export const setCodec: ValueCodec = {
       if (count <= MOST_PACKED) set.createFrom(context.keyspace, few);
       else set.create(context.keyspace);
       try {
-        readMembers(input, count);
+        readMembers(input, count, context.keyspace.seed);
       } catch (error) {
         set.drop();
         throw error;
@@ -75,9 +76,9 @@ export const setCodec: ValueCodec = {
   },
 };
 
-function readMembers(input: RdbReader, count: number): void {
+function readMembers(input: RdbReader, count: number, seed: HashSeed): void {
   let read = 0;
-  if (count <= MOST_PACKED) read = readFew(input, count);
+  if (count <= MOST_PACKED) read = readFew(input, count, seed);
   else if (count > set.limits.setMaxIntsetEntries) set.convert(count);
   set.table?.expect(Math.min(count, input.most(1)));
   for (; read < count; read++) {
@@ -102,7 +103,7 @@ function readPacked(context: ValueContext, input: RdbReader): boolean {
 }
 
 /** Reads members that can be a listpack, without looking for each among the others: up to `count`, or a long one. Returns how many. */
-function readFew(input: RdbReader, count: number): number {
+function readFew(input: RdbReader, count: number, seed: HashSeed): number {
   listpack.create(few);
   let read = 0;
   let areIntegers = count <= set.limits.setMaxIntsetEntries;
@@ -115,7 +116,7 @@ function readFew(input: RdbReader, count: number): number {
     isLong = bytesLen > LONGEST_PACKED;
     if (!isLong) listpack.append(few, bytes, bytesOff, bytesLen);
   }
-  if (isAnyTwice(few, 0)) failRepeated(input);
+  if (!areDistinct(few, 0, seed)) failRepeated(input);
   if (areIntegers) {
     const integers = HeapBlob.from(few.buf, 0, few.len);
     intset.create(few);

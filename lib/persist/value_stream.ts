@@ -18,9 +18,9 @@ import { readI32BE, writeU32BE } from "../bytes/binary.ts";
 import type { Database } from "../store/database.ts";
 import { Type } from "../store/record.ts";
 import { Int64 } from "../store/types/int64.ts";
-import * as listpack from "../store/types/listpack.ts";
-import { isSoundBlock, Stream } from "../store/types/stream.ts";
-import { type Consumer, type Counter, counterOf, type Group } from "../store/types/stream_group.ts";
+import { Stream } from "../store/types/stream.ts";
+import { BlockAudit } from "../store/types/stream_audit.ts";
+import { type Consumer, type Counter, type Group } from "../store/types/stream_group.ts";
 import { Block } from "../store/types/stream_block.ts";
 import { StreamId } from "../store/types/stream_id.ts";
 import type { RdbReader } from "./rdb_reader.ts";
@@ -34,6 +34,7 @@ const PENDING_AT_ONCE = 256;
 const idBytes = new Uint8Array(ID_BYTES);
 const id = new StreamId();
 const wide = new Int64();
+const audit = new BlockAudit();
 
 export const streamCodec: ValueCodec = {
   type: Type.STREAM,
@@ -127,11 +128,11 @@ function readEntries(stream: Stream, input: RdbReader, isNew: boolean): void {
     unpackId(input);
     input.string();
     const { bytes, bytesOff, bytesLen } = input;
-    if (!listpack.validate(bytes, bytesOff, bytesLen, true)) input.fail("Stream listpack integrity check failed");
+    if (!audit.check(bytes, bytesOff, bytesLen, id)) input.fail("Stream listpack integrity check failed");
     const block = stream.addBlock(id, bytes, bytesOff, bytesLen);
     if (block === null) return input.fail("stream with a repeated block");
-    if (!isSoundBlock(block)) input.fail("Stream listpack integrity check failed: unsound entries");
-    entries += block.live;
+    if (audit.goesBack) block.setGoesBack();
+    entries += audit.live;
   }
   stream.count = input.length();
   if (stream.count !== entries) input.fail("stream with a wrong number of entries");
@@ -139,7 +140,7 @@ function readEntries(stream: Stream, input: RdbReader, isNew: boolean): void {
   if (isNew) {
     readId(input, stream.firstId);
     readId(input, stream.maxDeletedId);
-    stream.entriesAdded = counterOf(input.length64());
+    stream.entriesAdded = readUnsigned(input);
   } else {
     stream.entriesAdded = stream.count;
     stream.refreshFirst();
@@ -156,14 +157,17 @@ function readGroup(stream: Stream, input: RdbReader, rdbType: number): void {
     input.raw(ID_BYTES);
     unpackId(input);
     if (!group.addPending(id)) input.fail("repeated pending entry of a group");
-    group.deliveryTime = counterOf(input.int64());
-    group.deliveries = readSigned(input);
+    input.wide(wide);
+    group.setDeliveryTime(wide);
+    input.wideLength(wide);
+    group.setDeliveries(wide);
   }
   let owned = 0;
   for (let left = input.length(); left > 0; left--) {
     const consumerName = readName(input);
     if (group.consumer(consumerName) !== null) input.fail("Duplicate stream consumer detected");
-    const consumer = group.addConsumer(consumerName, counterOf(input.int64()));
+    input.wide(wide);
+    const consumer = group.addConsumer(consumerName, wide.counter);
     if (rdbType === RdbType.STREAM_LISTPACKS_3) input.int64();
     owned += readOwned(group, consumer, input);
   }
@@ -202,7 +206,10 @@ function writeId(out: RdbWriter, { msHi, msLo, seqHi, seqLo }: StreamId): void {
 }
 
 function readId(input: RdbReader, into: StreamId): void {
-  into.setBig(input.length64(), input.length64());
+  input.wideLength(wide);
+  const { hi, lo } = wide;
+  input.wideLength(wide);
+  into.set(hi, lo, wide.hi, wide.lo);
 }
 
 function writeCounter(out: RdbWriter, counter: Counter): void {
@@ -210,8 +217,14 @@ function writeCounter(out: RdbWriter, counter: Counter): void {
   out.length64(wide.hi >>> 0, wide.lo >>> 0);
 }
 
+function readUnsigned(input: RdbReader): Counter {
+  input.wideLength(wide);
+  return wide.hi >= 0 ? wide.counter : BigInt.asUintN(64, wide.big);
+}
+
 function readSigned(input: RdbReader): Counter {
-  return counterOf(BigInt.asIntN(64, input.length64()));
+  input.wideLength(wide);
+  return wide.counter;
 }
 
 function writeName(out: RdbWriter, name: string): void {

@@ -356,6 +356,35 @@ test("what comes twice among thousands is found", async () => {
   assertEquals(server.run("SADD", "k", names[17], "new"), ":1\r\n");
 });
 
+test("a field that comes twice in a listpack is found, whatever the others look like", async () => {
+  const looks = [
+    (i: number) => `field:${i}`,
+    (i: number) => i,
+    // The same length, first and last bytes: only comparing them all tells them apart.
+    (i: number) => `same${String(i).padStart(6, "0")}same`,
+    (i: number) => `${"x".repeat(40)}${String(i).padStart(6, "0")}same`,
+  ];
+  for (const count of [1, 5, 40, 300, 3000]) {
+    for (const look of looks) {
+      for (const twice of count === 1 ? [false] : [false, true]) {
+        const names = Array.from({ length: count }, (_, i) => look(i));
+        if (twice) names[count - 1] = names[count >> 2];
+        const elements = names.flatMap((name) => [name, "value"]);
+        const file = new RdbBytes(10).key(16, "k").string(listpack(elements)).finish();
+        const server = new InProcess();
+        server.run("CONFIG", "SET", "hash-max-listpack-entries", "5000");
+        const message = await loadFailure(server, file);
+        if (twice) {
+          assert(/Hash listpack integrity check failed/.test(message ?? ""), `${count} ${look(7)}: ${message}`);
+        } else {
+          assertEquals(message, null);
+          assertEquals(server.run("HLEN", "k"), `:${count}\r\n`);
+        }
+      }
+    }
+  }
+});
+
 test("small sets: integers, texts, both, long ones, and limits that are lower than the file's", async () => {
   const sets = [["3", "1", "2"], ["a", "b"], ["2", "a", "1"], ["a", "x".repeat(65), "b"], ["7"]];
   for (const limit of ["512", "2", "0"]) {

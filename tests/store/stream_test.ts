@@ -4,7 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import { Args } from "../../lib/bytes/args.ts";
 import { latin1 } from "../../lib/bytes/ascii.ts";
 import * as listpack from "../../lib/store/types/listpack.ts";
-import { isSoundBlock, Stream, StreamCursor } from "../../lib/store/types/stream.ts";
+import { Stream, StreamCursor } from "../../lib/store/types/stream.ts";
+import { BlockAudit } from "../../lib/store/types/stream_audit.ts";
 import { Block } from "../../lib/store/types/stream_block.ts";
 import { IdForm, StreamId } from "../../lib/store/types/stream_id.ts";
 import { IdList, Ledger } from "../../lib/store/types/stream_pending.ts";
@@ -201,10 +202,13 @@ test("a stream is an array of entries: appended, deleted, trimmed, walked in bot
       assertEquals(whole(stream.firstId), model.length > 0 ? model[0].id : 0n);
     }
     const block = new Block();
+    const audit = new BlockAudit();
     for (let i = 0; i < stream.blocks.length; i++) {
       block.open(stream.blocks, i);
       assert(listpack.validate(block.buf, block.off, block.len, true));
-      assert(isSoundBlock(block));
+      assert(audit.check(block.buf, block.off, block.len, block.id));
+      assertEquals(audit.live, block.live);
+      assertEquals(audit.goesBack, block.goesBack);
     }
     const all = entriesOf(stream, 0n, (TWO_64 << 64n) - 1n, false);
     assertEquals(all, model);

@@ -49,6 +49,11 @@ export class Int64 {
     return this.isSafe ? BigInt(this.number) : (BigInt(this.hi) << 32n) | BigInt(this.lo >>> 0);
   }
 
+  /** The number where that is exact, else the bigint. */
+  get counter(): number | bigint {
+    return this.isSafe ? this.number : this.big;
+  }
+
   /** Negative, 0 or positive as this is less than, equal to or greater than the other. */
   compare(hi: number, lo: number): number {
     if (this.hi !== hi) return this.hi < hi ? -1 : 1;

@@ -31,6 +31,8 @@ const MAX_BYTES = 1 << 30;
 /** Bytes that `Elements` begin with, and the most that they keep. */
 const FEW = 512;
 const MUCH = 65536;
+/** Offset of the first element. */
+export const FIRST = HEADER;
 /** Bytes of an empty listpack. */
 export const EMPTY_BYTES = HEADER + 1;
 
@@ -390,24 +392,43 @@ export function validate(buf: Uint8Array, off: number, len: number, deep: boolea
   if (!deep) return true;
   let elements = 0;
   let p = off + HEADER;
-  for (; buf[p] !== END; elements++) {
-    const prefix = prefixSize(buf[p]);
-    if (prefix === 0 || p + prefix > end) return false;
-    const size = dataSize(buf, p);
-    const back = backlenSize(size);
-    if (p + size + back > end) return false;
-    p += size + back;
-    // Read the length back from the right.
-    let q = p - 1;
-    let length = buf[q] & 127;
-    for (let scale = 128, bytes = 1; buf[q] & 128; scale *= 128, bytes++) {
-      if (bytes === 5) return false;
-      length += (buf[--q] & 127) * scale;
-    }
-    if (length !== size || p - q !== back) return false;
+  for (; p < end; elements++) {
+    const size = soundSize(buf, p, end);
+    if (size === 0) return false;
+    p += size;
   }
+  return hasCount(buf, off, elements);
+}
+
+/** Whether the header of the listpack at `off` tells so many elements, or nothing. */
+export function hasCount(buf: Uint8Array, off: number, elements: number): boolean {
   const stored = buf[off + 4] | (buf[off + 5] << 8);
-  return p === end && (stored === COUNT_UNKNOWN || stored === elements);
+  return stored === COUNT_UNKNOWN || stored === elements;
+}
+
+/** Bytes of the element at `p` of a listpack that may not be one and has its end mark at `end`; 0 when it is not sound. */
+export function soundSize(buf: Uint8Array, p: number, end: number): number {
+  const head = buf[p];
+  // What nearly all elements are, short strings and integers: their length is told by one byte, and once more behind them.
+  const short = head < 0x80 ? 1 : head < 0xc0 ? (head & 63) + 1 : head < 0xe0 ? 2 : 0;
+  if (short === 0) return soundLongSize(buf, p, end);
+  return p + short < end && buf[p + short] === short ? short + 1 : 0;
+}
+
+function soundLongSize(buf: Uint8Array, p: number, end: number): number {
+  const prefix = prefixSize(buf[p]);
+  if (prefix === 0 || p + prefix > end) return 0;
+  const size = dataSize(buf, p);
+  const back = backlenSize(size);
+  if (p + size + back > end) return 0;
+  // Read the length back from the right.
+  let q = p + size + back - 1;
+  let length = buf[q] & 127;
+  for (let scale = 128, bytes = 1; buf[q] & 128; scale *= 128, bytes++) {
+    if (bytes === 5) return 0;
+    length += (buf[--q] & 127) * scale;
+  }
+  return length === size && q === p + size ? size + back : 0;
 }
 
 /** Length of an element's encoding + data. */

@@ -21,16 +21,12 @@ import { Slab } from "../slab.ts";
 import { Int64 } from "./int64.ts";
 import * as listpack from "./listpack.ts";
 import { Elements, ListpackCursor } from "./listpack.ts";
-import { Block, BlockList, numberAt } from "./stream_block.ts";
+import { Block, BlockList, DELETED, FIXED_ELEMENTS, numberAt, SAME_FIELDS } from "./stream_block.ts";
 import { radixNodes } from "./stream_radix.ts";
 import { type Counter, counterDifference, Group, incremented, inOrder, UNKNOWN } from "./stream_group.ts";
 import { MAX_ID, MIN_ID, StreamId } from "./stream_id.ts";
 import { Ledger } from "./stream_pending.ts";
 
-const DELETED = 1;
-const SAME_FIELDS = 2;
-/** Elements of an entry beside fields and values: flags and the two halves of the ID. */
-const FIXED_ELEMENTS = 3;
 /** Longest block, and most bytes of fields and values of one entry. */
 const MAX_BYTES = 1 << 30;
 const FIRST_CAPACITY = 128;
@@ -40,6 +36,9 @@ const MANY_BLOCKS = 16;
 const BLOCK_BUDGET = 8;
 /** What the objects of a stream cost, roughly. */
 const STREAM_OVERHEAD = 400;
+
+/** Shared by all streams without groups; never written to. */
+const NO_GROUPS: Map<string, Group> = new Map();
 
 const element = new ListpackCursor();
 const entry = new Elements();
@@ -67,7 +66,7 @@ export class Stream implements CopyableCollection {
   readonly maxDeletedId: StreamId = new StreamId();
   /** Entries ever added; unsigned. */
   entriesAdded: Counter = 0;
-  readonly groups: Map<string, Group> = new Map();
+  #groups = NO_GROUPS;
   /** Nodes of Redis's tree for these blocks, -1 when not known. */
   #radixNodes = -1;
 
@@ -243,12 +242,21 @@ export class Stream implements CopyableCollection {
   /** Adds a group that is not there yet. */
   addGroup(name: string): Group {
     const group = new Group(name, this.ledger);
-    this.groups.set(name, group);
+    this.#setGroup(group);
     return group;
   }
 
+  #setGroup(group: Group): void {
+    if (this.#groups === NO_GROUPS) this.#groups = new Map();
+    this.#groups.set(group.name, group);
+  }
+
+  get groups(): ReadonlyMap<string, Group> {
+    return this.#groups;
+  }
+
   removeGroup(group: Group): void {
-    this.groups.delete(group.name);
+    this.#groups.delete(group.name);
     group.drop();
   }
 
@@ -325,13 +333,13 @@ export class Stream implements CopyableCollection {
     copy.lastId.copy(this.lastId);
     copy.maxDeletedId.copy(this.maxDeletedId);
     copy.entriesAdded = this.entriesAdded;
-    for (const group of this.groups.values()) copy.groups.set(group.name, group.copy(copy.ledger, shared));
+    for (const group of this.groups.values()) copy.#setGroup(group.copy(copy.ledger, shared));
     return copy;
   }
 
   release(budget = Infinity): boolean {
     this.ledger.add(-this.ledger.bytes);
-    this.groups.clear();
+    this.#groups = NO_GROUPS;
     return this.blocks.release(budget / BLOCK_BUDGET);
   }
 
@@ -482,69 +490,6 @@ export class StreamCursor {
 
 /** For looking up single entries. */
 const probe = new StreamCursor();
-
-/** Whether a block of a stream whose content is from outside, a sound listpack, has the layout of one: everything where it belongs, counts that are right. */
-export function isSoundBlock(block: Block): boolean {
-  const at = listpack.first(block);
-  if (at === -1) return false;
-  audit.begin(block, at);
-  const live = audit.int();
-  const deleted = audit.int();
-  const fields = audit.int();
-  audit.skip(fields);
-  if (audit.int() !== 0 || !(fields >= 0)) return false;
-  let liveSeen = 0;
-  let deletedSeen = 0;
-  while (!audit.failed && audit.at !== -1) {
-    const flags = audit.int();
-    audit.int();
-    msDelta.copy(element.value);
-    audit.int();
-    edge.setSum(block.id, msDelta, element.value);
-    if (edge.compare(block.id) < 0) block.setGoesBack();
-    const same = (flags & SAME_FIELDS) !== 0;
-    const own = same ? fields : audit.int();
-    if (!(own >= 0)) return false;
-    audit.skip(same ? own : own * 2);
-    if (audit.int() !== FIXED_ELEMENTS + (same ? own : own * 2 + 1)) return false;
-    if (flags & DELETED) deletedSeen++;
-    else liveSeen++;
-  }
-  return !audit.failed && live === liveSeen && deleted === deletedSeen;
-}
-
-/** Reads elements that may not be what they ought to be. */
-class Audit {
-  /** Offset of the next element, -1 at the end. */
-  at = -1;
-  failed = false;
-  #block: Block | null = null;
-
-  begin(block: Block, at: number): void {
-    this.#block = block;
-    this.at = at;
-    this.failed = false;
-  }
-
-  /** The next element, which must be an integer; NaN when it is none. */
-  int(): number {
-    if (this.at === -1) this.failed = true;
-    if (this.failed) return NaN;
-    this.at = listpack.read(this.#block!, this.at, element);
-    if (!element.isInt) this.failed = true;
-    return element.isInt ? element.value.number : NaN;
-  }
-
-  /** Passes over so many elements, which must be there. */
-  skip(elements: number): void {
-    for (let left = elements; left > 0 && !this.failed; left--) {
-      if (this.at === -1) this.failed = true;
-      else this.at = listpack.next(this.#block!, this.at);
-    }
-  }
-}
-
-const audit = new Audit();
 
 function isFull(
   block: Block,

@@ -21,6 +21,12 @@ import * as listpack from "./listpack.ts";
 import { ListpackCursor } from "./listpack.ts";
 import { StreamId } from "./stream_id.ts";
 
+/** Flags of an entry. */
+export const DELETED = 1;
+export const SAME_FIELDS = 2;
+/** Elements of an entry beside fields and values: flags and the two halves of the ID. */
+export const FIXED_ELEMENTS = 3;
+
 const LENGTH = 4;
 const FLAGS = 5;
 const HEADER_BYTES = 24;
@@ -31,6 +37,7 @@ const HANDLE = ~GOES_BACK;
 /** Longest listpack that is in a slab's block. */
 const MOST_INSIDE = MAX_BLOCK - HEADER_BYTES;
 const FIRST_REFS = 4;
+const NO_REFS = new Int32Array(0);
 const NO_BYTES = new Uint8Array(0);
 
 const element = new ListpackCursor();
@@ -41,8 +48,10 @@ export class BlockList {
   /** Some block once went back: looking for the end of a range must not rely on the blocks' IDs. */
   mayGoBack = false;
   /** Bytes of memory of the blocks and of this list. */
-  bytes = FIRST_REFS * 4;
-  #refs = new Int32Array(FIRST_REFS);
+  bytes = 0;
+  /** Empty while there is one block at most: most streams are short, and an array of four costs more than their other objects. */
+  #refs = NO_REFS;
+  #only = 0;
   /** Place of the first ref: a stream that is trimmed gives up the front of its list. */
   #start = 0;
   /** While there is a twin: the blocks that it does not have. */
@@ -50,12 +59,10 @@ export class BlockList {
   /** Of a twin, the list that it was made from. */
   #original: BlockList | null = null;
 
-  constructor(readonly slab: Slab) {
-    slab.account(this.bytes);
-  }
+  constructor(readonly slab: Slab) {}
 
   ref(index: number): number {
-    return this.#refs[this.#start + index];
+    return this.#refs === NO_REFS ? this.#only : this.#refs[this.#start + index];
   }
 
   /** Reads the ID of the block of that index. */
@@ -81,7 +88,12 @@ export class BlockList {
 
   /** Makes room for a block at that index and puts it there. */
   insert(index: number, ref: number): void {
-    if (this.#start + this.length === this.#refs.length) this.#grow();
+    if (this.length === 0 && this.#refs === NO_REFS) {
+      this.#only = ref;
+      this.length = 1;
+      return;
+    }
+    if (this.#start + this.length >= this.#refs.length) this.#grow();
     const refs = this.#refs;
     const at = this.#start + index;
     if (index < this.length) refs.copyWithin(at + 1, at, this.#start + this.length);
@@ -91,7 +103,8 @@ export class BlockList {
 
   /** Another block takes the place of the one at that index. */
   replace(index: number, ref: number): void {
-    this.#refs[this.#start + index] = ref;
+    if (this.#refs === NO_REFS) this.#only = ref;
+    else this.#refs[this.#start + index] = ref;
   }
 
   /** Frees the block at that index. */
@@ -100,6 +113,7 @@ export class BlockList {
     const refs = this.#refs;
     const at = this.#start + index;
     this.length--;
+    if (refs === NO_REFS) return;
     if (index === 0) this.#start++;
     else refs.copyWithin(at, at + 1, this.#start + this.length + 1);
   }
@@ -107,7 +121,7 @@ export class BlockList {
   /** Frees some blocks at the beginning. */
   removeFirst(blocks: number): void {
     for (let i = 0; i < blocks; i++) this.#free(this.ref(i));
-    this.#start += blocks;
+    if (this.#refs !== NO_REFS) this.#start += blocks;
     this.length -= blocks;
   }
 
@@ -140,10 +154,10 @@ export class BlockList {
   /** The blocks as they are now, only to be read; `release` and then `Slab.letGo` must follow. There may be one such twin at a time. */
   share(): BlockList {
     const twin = new BlockList(this.slab);
-    this.slab.account(-twin.bytes);
     twin.#original = this;
     this.#fresh = new Set();
-    twin.#refs = this.#refs.slice(this.#start, this.#start + this.length);
+    if (this.#refs !== NO_REFS) twin.#refs = this.#refs.slice(this.#start, this.#start + this.length);
+    else if (this.length > 0) twin.#refs = Int32Array.of(this.#only);
     twin.length = this.length;
     twin.mayGoBack = this.mayGoBack;
     this.slab.keep();
@@ -172,6 +186,14 @@ export class BlockList {
   #grow(): void {
     const old = this.#refs;
     const { length } = this;
+    if (old === NO_REFS) {
+      this.#refs = new Int32Array(FIRST_REFS);
+      this.#refs[0] = this.#only;
+      this.#start = 0;
+      this.slab.account(this.#refs.byteLength);
+      this.bytes += this.#refs.byteLength;
+      return;
+    }
     // Where much has gone at the front, there is room enough.
     const capacity = length > old.length >>> 1 ? old.length + Math.max(FIRST_REFS, old.length >>> 2) : old.length;
     const refs = capacity === old.length ? old : new Int32Array(capacity);

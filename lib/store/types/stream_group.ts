@@ -22,6 +22,11 @@ const NOBODY = -1;
 const GROUP_OVERHEAD = 320;
 const CONSUMER_OVERHEAD = 200;
 
+/** Shared by all groups that have lost no consumer; never written to. */
+const NO_NUMBERS: number[] = [];
+const scratch = new StreamId();
+const wide = new Int64();
+
 /** A counter of 64 bits: a number while that is exact, else a bigint. */
 export type Counter = number | bigint;
 
@@ -70,9 +75,8 @@ export class Group {
   readonly #consumers = new Map<string, Consumer>();
   /** Consumers by number. */
   readonly #numbered: (Consumer | null)[] = [];
-  readonly #freeNumbers: number[] = [];
-  readonly #scratch = new StreamId();
-  readonly #wide = new Int64();
+  /** Numbers of consumers that are gone. */
+  #freeNumbers = NO_NUMBERS;
 
   constructor(readonly name: string, readonly ledger: Ledger) {
     this.pending = new IdList(ledger, WORDS);
@@ -91,7 +95,7 @@ export class Group {
 
   /** Adds a consumer that is not there yet. */
   addConsumer(name: string, seenTime: Counter): Consumer {
-    const number = this.#freeNumbers.pop() ?? this.#numbered.length;
+    const number = this.#freeNumbers.length > 0 ? this.#freeNumbers.pop()! : this.#numbered.length;
     const consumer = new Consumer(name, number, seenTime, this.ledger);
     this.#numbered[number] = consumer;
     this.#consumers.set(name, consumer);
@@ -100,15 +104,20 @@ export class Group {
 
   /** Removes a consumer with its pending entries. */
   removeConsumer(consumer: Consumer): void {
-    const id = this.#scratch;
+    const id = scratch;
     for (consumer.pending.first(); !consumer.pending.atEnd; consumer.pending.next()) {
       consumer.pending.readId(id);
       if (this.pending.seek(id)) this.pending.remove();
     }
     this.#consumers.delete(consumer.name);
     this.#numbered[consumer.number] = null;
-    this.#freeNumbers.push(consumer.number);
+    this.#freeNumber(consumer.number);
     consumer.drop();
+  }
+
+  #freeNumber(number: number): void {
+    if (this.#freeNumbers === NO_NUMBERS) this.#freeNumbers = [];
+    this.#freeNumbers.push(number);
   }
 
   consumersInOrder(): Consumer[] {
@@ -149,17 +158,24 @@ export class Group {
     return this.pending.word(DELIVERIES + 1);
   }
 
+  /** `deliveryTime` and `deliveries` from a register. */
+  setDeliveryTime({ hi, lo }: Int64): void {
+    this.pending.setWide(TIME, hi, lo);
+  }
+
+  setDeliveries({ hi, lo }: Int64): void {
+    this.pending.setWide(DELIVERIES, hi, lo);
+  }
+
   #read(word: number): Counter {
-    const wide = this.#wide;
     wide.hi = this.pending.word(word);
     wide.lo = this.pending.word(word + 1);
-    return wide.isSafe ? wide.number : wide.big;
+    return wide.counter;
   }
 
   #write(word: number, value: Counter): void {
-    this.#wide.set(value);
-    this.pending.setWord(word, this.#wide.hi);
-    this.pending.setWord(word + 1, this.#wide.lo);
+    wide.set(value);
+    this.pending.setWide(word, wide.hi, wide.lo);
   }
 
   addDelivery(): void {
@@ -205,7 +221,7 @@ export class Group {
     take(copy.pending, this.pending);
     for (const consumer of this.#numbered) {
       if (consumer === null) {
-        copy.#freeNumbers.push(copy.#numbered.length);
+        copy.#freeNumber(copy.#numbered.length);
         copy.#numbered.push(null);
         continue;
       }

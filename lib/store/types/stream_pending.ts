@@ -131,6 +131,14 @@ export class IdList {
     this.#own(this.#chunk).words[this.#at * this.#width + ID_WORDS + i] = value;
   }
 
+  /** Sets extra words `i` and `i + 1` at the position. */
+  setWide(i: number, high: number, low: number): void {
+    const { words } = this.#own(this.#chunk);
+    const word = this.#at * this.#width + ID_WORDS + i;
+    words[word] = high;
+    words[word + 1] = low;
+  }
+
   /** Goes to that ID, which is added (its extra words arbitrary) if it is not there; returns whether it was added. */
   insert(id: StreamId): boolean {
     const chunks = this.#chunks;

@@ -408,15 +408,15 @@ export class ZsetView extends CollectionView<SortedSet> {
     const blob = this.blob;
     let previous = -1;
     let previousScore = -Infinity;
+    const { member } = this;
     for (let at = listpack.first(blob); at !== -1;) {
-      const following = this.#readPair(at);
-      const { member, score } = this;
+      const following = listpack.read(blob, listpack.next(blob, at), scoreElement);
+      const score = scoreIn(scoreElement);
       if (!(score >= previousScore)) return false;
-      member.asText();
-      if (
-        previous !== -1 && score === previousScore &&
-        compareElement(blob, previous, member.buf, member.off, member.len) >= 0
-      ) return false;
+      if (previous !== -1 && score === previousScore) {
+        listpack.readText(blob, at, member);
+        if (compareElement(blob, previous, member.buf, member.off, member.len) >= 0) return false;
+      }
       previous = at;
       previousScore = score;
       at = following;
