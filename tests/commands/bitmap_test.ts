@@ -1,17 +1,9 @@
 /** Bitmap commands and BITFIELD: against redis-server, with strings long enough for the ways that go by words. */
 
 import type { Command } from "../kit/client.ts";
-import { assertSameReplies } from "../kit/differential.ts";
+import { assertSameAsRedis } from "../kit/differential.ts";
 import { hostileIntegers, Seeded } from "../kit/seeded.ts";
-import { hasRedis, startRedis, startRedstart } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
-
-async function compare(commands: readonly Command[], seed?: number): Promise<void> {
-  if (!hasRedis()) return;
-  await using redis = await startRedis();
-  await using redstart = await startRedstart();
-  await assertSameReplies(await redis.connect(), await redstart.connect(), commands, { seed });
-}
 
 /** A string with long stretches of zeros and of ones. */
 function bitmap(random: Seeded, length: number): string {
@@ -67,7 +59,7 @@ test("BITCOUNT and BITPOS of any range, BITOP of any lengths", async () => {
     }
   }
   commands.push(["BITOP", "NOT", "d", "a", "bb"], ["BITOP", "NAND", "d", "a"], ["BITOP", "AND", "d", "a", "other"]);
-  await compare(commands, random.seed);
+  await assertSameAsRedis(commands, { seed: random.seed });
 });
 
 test("SETBIT and GETBIT at any offset", async () => {
@@ -84,7 +76,7 @@ test("SETBIT and GETBIT at any offset", async () => {
     commands.push(["SETBIT", key, offset, random.below(2)], ["GETBIT", key, random.below(1000)]);
     if (i % 100 === 0) commands.push(["GET", key], ["OBJECT", "ENCODING", key], ["SET", key, "77"]);
   }
-  await compare(commands, random.seed);
+  await assertSameAsRedis(commands, { seed: random.seed });
 });
 
 test("BITFIELD: every width and overflow, and arguments at the limits", async () => {
@@ -129,5 +121,5 @@ test("BITFIELD: every width and overflow, and arguments at the limits", async ()
   }
   commands.push(["BITFIELD", "other", "GET", "u8", "0"], ["BITFIELD", "other", "SET", "u8", "0", "1"]);
   commands.push(["BITFIELD_RO", "other", "SET", "u8", "0", "1"], ["EXISTS", "none"]);
-  await compare(commands, random.seed);
+  await assertSameAsRedis(commands, { seed: random.seed });
 });

@@ -3,18 +3,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { decode, Position, Shape } from "../../lib/bytes/geohash.ts";
 import type { Command } from "../kit/client.ts";
-import { assertSameReplies } from "../kit/differential.ts";
+import { assertSameAsRedis, words } from "../kit/differential.ts";
 import { InProcess } from "../kit/inprocess.ts";
 import { Seeded } from "../kit/seeded.ts";
-import { hasRedis, startRedis, startRedstart } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
 
-const words = (text: string): Command => text.split(" ").map((word) => word === "''" ? "" : word);
-
 test("geo commands reply as Redis does, options and errors included", async () => {
-  if (!hasRedis()) return;
-  await using redis = await startRedis();
-  await using redstart = await startRedstart();
   const commands: Command[] = [
     "SET string x",
     "GEOADD g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania",
@@ -117,14 +111,7 @@ test("geo commands reply as Redis does, options and errors included", async () =
       commands.push(words(`geoSearch ${key} ${rest}`), words(`GeoSearchStore d ${key} ${rest}`));
     }
   }
-  const [a, b] = [await redis.connect(), await redstart.connect()];
-  for (const protocol of ["2", "3"]) {
-    await Promise.all([a, b].map(async (client) => {
-      await client.call("FLUSHALL");
-      await client.call("HELLO", protocol);
-    }));
-    await assertSameReplies(a, b, commands);
-  }
+  await assertSameAsRedis(commands, { protocols: ["2", "3"] });
 });
 
 test("a search finds what measuring every member finds, nearest first", () => {

@@ -8,18 +8,11 @@ import { murmurHash, murmurHigh, murmurLow } from "../../lib/bytes/murmur.ts";
 import { HeapBlob } from "../../lib/store/types/blob.ts";
 import * as hyperloglog from "../../lib/store/types/hyperloglog.ts";
 import type { Command } from "../kit/client.ts";
-import { assertSameReplies } from "../kit/differential.ts";
+import { assertSameAsRedis } from "../kit/differential.ts";
 import { effectsHere, effectsOnRedis } from "../kit/effects.ts";
 import { Seeded } from "../kit/seeded.ts";
-import { hasRedis, startRedis, startRedstart } from "../kit/server.ts";
+import { hasRedis, startRedstart } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
-
-async function compare(commands: readonly Command[], seed?: number): Promise<void> {
-  if (!hasRedis()) return;
-  await using redis = await startRedis();
-  await using redstart = await startRedstart();
-  await assertSameReplies(await redis.connect(), await redstart.connect(), commands, { seed });
-}
 
 test("MurmurHash64A of every length up to 40, against the definition in whole numbers of 64 bits", () => {
   const m = 0xc6a4a7935bd1e995n;
@@ -104,7 +97,7 @@ test("growing from sparse to dense and merging", async () => {
     }
     commands.push(["PFDEBUG", "TODENSE", "b"], ["PFDEBUG", "TODENSE", "b"], ["GET", "b"], ["PFCOUNT", "b"]);
   }
-  await compare(commands, random.seed);
+  await assertSameAsRedis(commands, { seed: random.seed });
 });
 
 test("strings that are no HyperLogLog, or a damaged one", async () => {
@@ -152,7 +145,7 @@ test("strings that are no HyperLogLog, or a damaged one", async () => {
     commands.push([name], [name, "set"], [name, "good", "set"], [name, "none"], [name, "ENCODING", "none"]);
     commands.push([name, "a", "b", "c"], [name, "x\0y\r\n", "good"]);
   }
-  await compare(commands, random.seed);
+  await assertSameAsRedis(commands, { seed: random.seed });
 });
 
 function endsWithHalfARun(text: string): boolean {

@@ -4,27 +4,10 @@ import { assert, assertEquals } from "@std/assert";
 import { fromLatin1 } from "../../lib/bytes/ascii.ts";
 import { Crc64 } from "../../lib/bytes/crc64.ts";
 import type { Client, Command } from "../kit/client.ts";
-import { assertSameReplies } from "../kit/differential.ts";
+import { assertSameAsRedis, assertSameReplies, words } from "../kit/differential.ts";
 import { InProcess } from "../kit/inprocess.ts";
 import { hasRedis, startRedis, startRedstart } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
-
-/** Runs the commands on both servers, in both protocols. */
-async function compare(commands: readonly Command[]): Promise<void> {
-  if (!hasRedis()) return;
-  await using redis = await startRedis();
-  await using redstart = await startRedstart();
-  const [a, b] = [await redis.connect(), await redstart.connect()];
-  for (const protocol of ["2", "3"]) {
-    await Promise.all([a, b].map(async (client) => {
-      await client.call("FLUSHALL");
-      await client.call("HELLO", protocol);
-    }));
-    await assertSameReplies(a, b, commands, { batch: 50 });
-  }
-}
-
-const words = (text: string): Command => text.split(" ").map((word) => word === "''" ? "" : word);
 
 test("members and scores: options, forms of scores, errors and their order", async () => {
   const commands: Command[] = [["SET", "string", "x"]];
@@ -114,7 +97,7 @@ test("members and scores: options, forms of scores, errors and their order", asy
     ) commands.push(words(line));
   }
   commands.push(["CONFIG", "SET", "zset-max-listpack-entries", "128"]);
-  await compare(commands);
+  await assertSameAsRedis(commands, { batch: 50, protocols: ["2", "3"] });
 });
 
 test("ranges by rank, score and member: bounds, limits, options, errors", async () => {
@@ -175,7 +158,7 @@ test("ranges by rank, score and member: bounds, limits, options, errors", async 
     }
   }
   commands.push(["CONFIG", "SET", "zset-max-listpack-entries", "128"]);
-  await compare(commands);
+  await assertSameAsRedis(commands, { batch: 50, protocols: ["2", "3"] });
 });
 
 test("unions, intersections and differences, with sets and weights", async () => {
@@ -230,7 +213,7 @@ test("unions, intersections and differences, with sets and weights", async () =>
     commands.push(words(`ZINTERCARD ${rest}`), words(`ZINTERCARD ${rest} LIMIT 5`), words(`ZINTERCARD ${rest} NOPE 1`));
   }
   commands.push(words("ZINTERCARD 2 x y LIMIT"), words("ZUNIONSTORE x 2 x y"), words("ZRANGE x 0 -1 WITHSCORES"));
-  await compare(commands);
+  await assertSameAsRedis(commands, { batch: 50, protocols: ["2", "3"] });
 });
 
 test("popping, also by commands that may block but need not", async () => {
@@ -284,7 +267,7 @@ test("popping, also by commands that may block but need not", async () => {
     commands.push(["MULTI"], words("BZPOPMIN none 0"), words("BZMPOP 0 1 none MAX"), words("BZPOPMAX z 0"), ["EXEC"]);
   }
   commands.push(["CONFIG", "SET", "zset-max-listpack-entries", "128"]);
-  await compare(commands);
+  await assertSameAsRedis(commands, { batch: 50, protocols: ["2", "3"] });
 });
 
 test("encodings, DUMP payloads and COPY at the thresholds", async () => {
@@ -305,7 +288,7 @@ test("encodings, DUMP payloads and COPY at the thresholds", async () => {
   commands.push(words("OBJECT ENCODING long2"), words("ZADD many 1 a 2 b 3 c 4 d 5 e"), words("OBJECT ENCODING many"));
   commands.push(words("ZRANGESTORE part many 0 2"), words("OBJECT ENCODING part"));
   commands.push(words("CONFIG SET zset-max-listpack-entries 128 zset-max-listpack-value 64"));
-  await compare(commands);
+  await assertSameAsRedis(commands, { batch: 50, protocols: ["2", "3"] });
 });
 
 test("payloads cross between the servers", async () => {
@@ -334,9 +317,6 @@ function sealed(body: string): Uint8Array {
 }
 
 test("payloads of older versions, and unsound ones", async () => {
-  if (!hasRedis()) return;
-  await using redis = await startRedis();
-  await using redstart = await startRedstart();
   const one = "\0\0\0\0\0\0\xf0\x3f";
   const ziplist = (...elements: string[]): string => {
     let list = "";
@@ -379,7 +359,7 @@ test("payloads of older versions, and unsound ones", async () => {
       commands.push(["DUMP", "k"], ["DEL", "k"]);
     }
   }
-  await assertSameReplies(await redis.connect(), await redstart.connect(), commands);
+  await assertSameAsRedis(commands);
 });
 
 /** The payload of k, as arguments that both servers take. */

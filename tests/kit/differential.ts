@@ -1,7 +1,7 @@
 /**
  * Asks two servers the same and compares what they answer: no expected values, the real Redis is the expectation.
  *
- *     await assertSameReplies(await redis.connect(), await redstart.connect(), [["SET", "k", "v"], ["GETRANGE", "k", 0, -1]]);
+ *     await assertSameAsRedis([["SET", "k", "v"], ["GETRANGE", "k", 0, -1]]);
  *
  * Replies are compared exactly, kind by kind. Where Redis leaves something open (the order of a set, a random element, a
  * time) pass `same`, which decides about one command's pair of replies.
@@ -9,6 +9,7 @@
 
 import { type Client, type Command, encodeCommands } from "./client.ts";
 import { quote, type Reply, show } from "./reply.ts";
+import { hasRedis, startRedis, startRedstart } from "./server.ts";
 
 export type Same = (command: Command, a: Reply, b: Reply) => boolean;
 
@@ -66,6 +67,31 @@ export async function assertSameReplies(
   if (differences.length === 0) return;
   const seed = options.seed === undefined ? "" : ` (seed ${options.seed})`;
   throw new Error(`replies differ${seed}:\n${differences.map((found) => describe(found, commands)).join("\n")}`);
+}
+
+/**
+ * Asks both servers, each fresh, and throws an error that shows the first differences. `args` are flags for both; with `protocols`
+ * everything is asked in each of them, from empty databases on. Does nothing where there is no redis-server.
+ */
+export async function assertSameAsRedis(
+  commands: readonly Command[],
+  options: CompareOptions & { readonly args?: readonly string[]; readonly protocols?: readonly ("2" | "3")[] } = {},
+): Promise<void> {
+  if (!hasRedis()) return;
+  const { args, protocols = [] } = options;
+  await using redis = await startRedis({ args });
+  await using redstart = await startRedstart({ args });
+  const [a, b] = [await redis.connect(), await redstart.connect()];
+  if (protocols.length === 0) return await assertSameReplies(a, b, commands, options);
+  for (const protocol of protocols) {
+    for (const client of [a, b]) await client.pipeline([["FLUSHALL"], ["HELLO", protocol]]);
+    await assertSameReplies(a, b, commands, options);
+  }
+}
+
+/** A line as a command: its words, where '' is an empty one. */
+export function words(line: string): Command {
+  return line.split(" ").map((word) => word === "''" ? "" : word);
 }
 
 /** A difference in a few lines: earlier commands that share an argument with it, the command, both replies. */
