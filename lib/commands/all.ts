@@ -40,6 +40,7 @@ import { commands as latency } from "./latency.ts";
 import { commands as counter } from "./counter.ts";
 import { commands as debug } from "./debug.ts";
 import { commands as geo } from "./geo.ts";
+import { commands as geoSearch } from "./geo_search.ts";
 import { commands as zset } from "./zset.ts";
 import { commands as zsetAlgebra } from "./zset_algebra.ts";
 import { commands as zsetPop } from "./zset_pop.ts";
@@ -85,6 +86,7 @@ export const families: Command[] = [
   ...latency,
   ...debug,
   ...geo,
+  ...geoSearch,
   ...zset,
   ...zsetAlgebra,
   ...zsetPop,

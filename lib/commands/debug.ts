@@ -217,7 +217,7 @@ function isOn(c: Client): boolean {
 /** The record of argument i's key even if it has expired, 0 without one. */
 function findAny(c: Client, i: number): number {
   const { args, db: { dict } } = c;
-  return dict.find(args.buf, args.off[i], args.len[i], dict.hash(args.buf, args.off[i], args.len[i]));
+  return dict.lookup(args.buf, args.off[i], args.len[i]);
 }
 
 function panicNow(c: Client, reason: string): void {

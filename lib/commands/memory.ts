@@ -33,8 +33,7 @@ function usage(c: Client): void {
     if (Number.isNaN(samples)) return reply.error(NOT_INTEGER);
     if (samples < 0) return reply.error(SYNTAX);
   }
-  const { dict } = db;
-  const ref = dict.find(args.buf, args.off[2], args.len[2], dict.hash(args.buf, args.off[2], args.len[2]));
+  const ref = db.dict.lookup(args.buf, args.off[2], args.len[2]);
   if (ref === 0) return reply.null();
   reply.int(db.memory(ref));
 }
