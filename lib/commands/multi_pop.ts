@@ -19,6 +19,8 @@ import {
 const COUNT = lower("count");
 /** Redis counts milliseconds in 64 bits; what does not fit comes out negative. */
 const TOO_LONG = 2 ** 63;
+/** Up to so many whole seconds nothing has to be rounded. */
+const LONGEST_WHOLE = 2 ** 40;
 
 /** `numkeys key [key …] end [COUNT count]`. */
 export class MultiPop {
@@ -95,6 +97,8 @@ export function replyNullArray(c: Client): void {
 /** Argument i, seconds with a fraction, as a timeout in milliseconds, rounded up; 0 is for ever, -1 invalid, which has been replied. */
 export function parseTimeout(c: Client, i: number): number {
   const { args: a } = c;
+  const whole = a.int(i);
+  if (whole >= 0 && whole <= LONGEST_WHOLE) return whole * 1000;
   const seconds = parseLongDouble(a.buf, a.off[i], a.len[i]);
   if (seconds === null) {
     c.reply.error(TIMEOUT_NOT_FLOAT);

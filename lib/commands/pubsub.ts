@@ -5,6 +5,7 @@ import { type Command, command, container } from "../engine/command.ts";
 import { replyHelp, subcommandSyntax } from "../engine/help.ts";
 import { CHANNEL, type Kind, matches, PATTERN, SHARD } from "../pubsub/pubsub.ts";
 import { fromLatin1 } from "../bytes/ascii.ts";
+import type { ByteMap } from "../bytes/byte_map.ts";
 
 const HELP = [
   "CHANNELS [<pattern>]",
@@ -35,21 +36,22 @@ function publishTo(c: Client, shard: boolean): void {
   c.reply.int(c.engine.pubsub.publish(c.args, 1, 2, shard));
 }
 
-function listChannels(c: Client, channels: ReadonlyMap<string, unknown>): void {
+function listChannels(c: Client, channels: ByteMap<unknown>): void {
   if (c.args.argc > 3) return subcommandSyntax(c);
   const pattern = c.args.argc > 2 ? c.args.bytes(2) : null;
-  const names = [...channels.keys()].filter((name) =>
+  const names = channels.entries().map((entry) => entry.name).filter((name) =>
     pattern === null || matches(pattern, fromLatin1(name), 0, name.length)
   );
   c.reply.array(names.length);
   for (const name of names) c.reply.text(name);
 }
 
-function countSubscribers(c: Client, channels: ReadonlyMap<string, ReadonlySet<Client>>): void {
-  c.reply.array((c.args.argc - 2) * 2);
-  for (let i = 2; i < c.args.argc; i++) {
-    c.reply.text(c.args.text(i));
-    c.reply.int(channels.get(c.args.text(i))?.size ?? 0);
+function countSubscribers(c: Client, channels: ByteMap<ReadonlySet<Client>>): void {
+  const { args: a, reply } = c;
+  reply.array((a.argc - 2) * 2);
+  for (let i = 2; i < a.argc; i++) {
+    reply.bulk(a.buf, a.off[i], a.len[i]);
+    reply.int(channels.find(a.buf, a.off[i], a.len[i])?.value.size ?? 0);
   }
 }
 

@@ -11,6 +11,7 @@
  */
 
 import { Args } from "../bytes/args.ts";
+import { ByteMap, type Entry } from "../bytes/byte_map.ts";
 import { errorReply, UNBLOCKED } from "../resp/errors.ts";
 import { Attention } from "../store/keyspace.ts";
 import type { Database } from "../store/database.ts";
@@ -18,7 +19,6 @@ import type { Client } from "./client.ts";
 import type { Command } from "./command.ts";
 import type { Engine } from "./engine.ts";
 import { call } from "./execute.ts";
-import { keyName } from "./key_name.ts";
 import { bytesOf, KeptArgs } from "./kept_args.ts";
 
 /** What a client waits for. */
@@ -118,8 +118,10 @@ class Queue {
   /** Something happened to the key. */
   isReady = false;
 
-  /** `name` is the queue's in `#waiting`. */
-  constructor(readonly name: string) {}
+  /** The queue's entry in the map of its database's. */
+  entry: Entry<Queue> | null = null;
+
+  constructor(readonly map: ByteMap<Queue>) {}
 
   /** Adds a client, unless it has just been added (BLPOP k k). */
   add(blocked: Blocked, argument: number): void {
@@ -159,8 +161,10 @@ export class Blocking {
   count = 0;
   /** True when `serve` has something to do. */
   anyReady = false;
-  /** By "db:key". */
-  #waiting = new Map<string, Queue>();
+  /** By the key, for each database in which somebody waits or has waited. */
+  readonly #waiting: (ByteMap<Queue> | undefined)[] = [];
+  /** Queues that there are. */
+  #queues = 0;
   #ready: Queue[] = [];
   #serving = false;
   readonly #kept = new KeptArgs();
@@ -180,14 +184,21 @@ export class Blocking {
     }
     const blocked = this.#park(c, options, "key", options.timeout);
     const { args } = c;
+    const map = this.#waiting[c.db.index] ??= new ByteMap(this.engine.keyspace.seed);
     for (let i = options.first; i < options.first + options.count; i++) {
-      const name = keyName(c.db, args.buf, args.off[i], args.len[i]);
-      let queue = this.#waiting.get(name);
-      if (queue === undefined) this.#waiting.set(name, queue = new Queue(name));
+      const entry = map.find(args.buf, args.off[i], args.len[i]);
+      const queue = entry === null ? this.#addQueue(map, args, i) : entry.value;
       queue.add(blocked, i);
     }
     this.engine.keyspace.attention |= Attention.BLOCKED;
     return blocked;
+  }
+
+  #addQueue(map: ByteMap<Queue>, args: Args, i: number): Queue {
+    const queue = new Queue(map);
+    queue.entry = map.add(args.buf, args.off[i], args.len[i], queue);
+    this.#queues++;
+    return queue;
   }
 
   /** Parks the client until `release` is called for it or its time is up (WAIT). */
@@ -288,16 +299,18 @@ export class Blocking {
     for (let place = blocked.lastPlace; place !== null; place = place.sibling) {
       const { queue } = place;
       queue.delete(place);
-      if (queue.size === 0) this.#waiting.delete(queue.name);
+      if (queue.size > 0) continue;
+      queue.map.remove(queue.entry!);
+      this.#queues--;
     }
     blocked.dropKept();
-    if (this.#waiting.size === 0) this.engine.keyspace.attention &= ~Attention.BLOCKED;
+    if (this.#queues === 0) this.engine.keyspace.attention &= ~Attention.BLOCKED;
   }
 
   /** Something happened to a key. */
   keyChanged(db: Database, a: Args, i: number): void {
-    const queue = this.#waiting.get(keyName(db, a.buf, a.off[i], a.len[i]));
-    if (queue !== undefined) this.#markReady(queue);
+    const entry = this.#waiting[db.index]?.find(a.buf, a.off[i], a.len[i]) ?? null;
+    if (entry !== null) this.#markReady(entry.value);
   }
 
   #markReady(queue: Queue): void {
@@ -309,7 +322,10 @@ export class Blocking {
 
   /** All keys of the database may have changed (SWAPDB, FLUSHDB, a new data set). */
   databaseChanged(db: Database): void {
-    for (const queue of this.#waiting.values()) if (queue.first!.blocked.db === db) this.#markReady(queue);
+    for (const map of this.#waiting) {
+      if (map === undefined) continue;
+      for (const { value: queue } of map.entries()) if (queue.first!.blocked.db === db) this.#markReady(queue);
+    }
   }
 
   /** Serves those who wait for keys that are ready; serving one may make others ready. */

@@ -1,14 +1,14 @@
 /**
  * Pub/Sub: who listens to which channel, and the delivery of messages.
  *
- * Channels are few compared with keys, so they live in Maps from the name (latin1: one character a byte) to the set of clients, in the
- * order in which they subscribed. A message is encoded once for each protocol that some subscriber speaks, however many there
+ * Channels are few compared with keys, so they live in maps from the name to the set of clients, in the order in which they subscribed. A message is encoded once for each protocol that some subscriber speaks, however many there
  * are; the links gather it and write once for all batches of one turn of the loop.
  *
  * Keyspace events (notify.c of Redis 7.0) are messages like any other.
  */
 
 import { Args } from "../bytes/args.ts";
+import { ByteMap } from "../bytes/byte_map.ts";
 import { fromLatin1 } from "../bytes/ascii.ts";
 import { globMatch } from "../bytes/glob.ts";
 import type { Client } from "../engine/client.ts";
@@ -37,13 +37,15 @@ const SHARD_MESSAGE = fromLatin1("$8\r\nsmessage\r\n");
 const PATTERN_MESSAGE = fromLatin1("$8\r\npmessage\r\n");
 
 export class PubSub {
-  readonly channels = new Map<string, Set<Client>>();
-  readonly shardChannels = new Map<string, Set<Client>>();
+  readonly channels: ByteMap<Set<Client>>;
+  readonly shardChannels: ByteMap<Set<Client>>;
   readonly patterns = new Map<string, Pattern>();
 
   readonly #message: Message;
 
   constructor(readonly engine: Engine) {
+    this.channels = new ByteMap(engine.keyspace.seed);
+    this.shardChannels = new ByteMap(engine.keyspace.seed);
     this.#message = new Message(engine.reply);
   }
 
@@ -61,9 +63,9 @@ export class PubSub {
         pattern.clients.add(c);
       } else {
         const table = kind === SHARD ? this.shardChannels : this.channels;
-        let clients = table.get(name);
-        if (clients === undefined) table.set(name, clients = new Set());
-        clients.add(c);
+        const { buf } = a;
+        const entry = table.find(buf, a.off[i], a.len[i]) ?? table.add(buf, a.off[i], a.len[i], new Set());
+        entry.value.add(c);
       }
       c.updateSubscribed();
     }
@@ -79,9 +81,9 @@ export class PubSub {
         if (clients.size === 0) this.patterns.delete(name);
       } else {
         const table = kind === SHARD ? this.shardChannels : this.channels;
-        const clients = table.get(name)!;
-        clients.delete(c);
-        if (clients.size === 0) table.delete(name);
+        const entry = table.find(fromLatin1(name), 0, name.length)!;
+        entry.value.delete(c);
+        if (entry.value.size === 0) table.remove(entry);
       }
       c.updateSubscribed();
     }
@@ -131,10 +133,10 @@ export class PubSub {
     const message = this.#message;
     const { channel } = message;
     let receivers = 0;
-    const clients = (shard ? this.shardChannels : this.channels).get(channel.text(0));
-    if (clients !== undefined) {
+    const entry = (shard ? this.shardChannels : this.channels).find(channel.buf, channel.off[0], channel.len[0]);
+    if (entry !== null) {
       message.begin(shard ? SHARD_MESSAGE : MESSAGE, null);
-      receivers += message.deliver(clients);
+      receivers += message.deliver(entry.value);
     }
     if (shard || this.patterns.size === 0) return receivers;
     for (const { bytes, clients } of this.patterns.values()) {
