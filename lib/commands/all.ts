@@ -19,6 +19,7 @@ import { commands as object } from "./object.ts";
 import { commands as persistence } from "./persistence.ts";
 import { commands as scan } from "./scan.ts";
 import { commands as set } from "./set.ts";
+import { commands as setAlgebra } from "./set_algebra.ts";
 import { commands as lcs } from "./lcs.ts";
 import { commands as sort } from "./sort.ts";
 import { commands as stream } from "./stream.ts";
@@ -65,6 +66,7 @@ export const families: Command[] = [
   ...persistence,
   ...scan,
   ...set,
+  ...setAlgebra,
   ...lcs,
   ...sort,
   ...stream,

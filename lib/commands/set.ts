@@ -1,12 +1,12 @@
 /**
- * Set commands. `SetView` (store/types/set.ts) hides how a set is stored; here are the rules of the commands.
+ * Sets: members one by one, random members, and walking through all. Intersections and the like are in set_algebra.ts; how a set is
+ * stored is hidden by `SetView` (store/types/set.ts).
  */
 
-import { lower } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
-import { errorReply, LIMIT_NEGATIVE, NOT_POSITIVE, NUMKEYS_NOT_POSITIVE, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
-import { EventClass, type KeyEvent, keyEvent } from "../store/events.ts";
+import { NOT_POSITIVE, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
+import { EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import type { ListpackCursor } from "../store/types/listpack.ts";
 import { SetView } from "../store/types/set.ts";
@@ -16,13 +16,6 @@ import { scanCollection } from "./scan.ts";
 const SADD = keyEvent(EventClass.SET, "sadd");
 const SREM = keyEvent(EventClass.SET, "srem");
 const SPOP = keyEvent(EventClass.SET, "spop");
-const SINTERSTORE = keyEvent(EventClass.SET, "sinterstore");
-const SUNIONSTORE = keyEvent(EventClass.SET, "sunionstore");
-const SDIFFSTORE = keyEvent(EventClass.SET, "sdiffstore");
-
-const TOO_MANY_KEYS = errorReply("ERR Number of keys can't be greater than number of args");
-
-const LIMIT = lower("limit");
 
 /** The set of the command that is being run, and a second one where it needs that. */
 const set = new SetView();
@@ -30,10 +23,6 @@ const other = new SetView();
 /** A set that is being made. */
 const result = new SetView();
 const draw = new Draw();
-/** The sets of SINTER, SUNION and SDIFF; the views are kept for the next time. */
-const views: SetView[] = [];
-/** Records that the views are bound to, 0 for a key that is not there. */
-const refs: number[] = [];
 
 const sadd = command({
   name: "sadd",
@@ -77,110 +66,6 @@ const scard = command({
     const ref = c.readTyped(1, Type.SET);
     if (ref < 0) return;
     c.reply.int(ref === 0 ? 0 : set.open(c.db, ref).count);
-  },
-});
-
-const sdiff = command({
-  name: "sdiff",
-  arity: -2,
-  flags: "readonly",
-  keys: "1:-1 RO access",
-  acl: "set",
-  since: "1.0.0",
-  group: "set",
-  complexity: "O(N) where N is the total number of elements in all given sets.",
-  summary: "Subtract multiple sets",
-  syntax: "key [key ...]",
-  tips: "nondeterministic_output_order",
-  run(c) {
-    if (openAll(c, 1, c.args.argc)) difference(c, false);
-  },
-});
-
-const sdiffstore = command({
-  name: "sdiffstore",
-  arity: -3,
-  flags: "write denyoom",
-  acl: "set",
-  since: "1.0.0",
-  group: "set",
-  keys: ["1 OW update", "2:-1 RO access"],
-  complexity: "O(N) where N is the total number of elements in all given sets.",
-  summary: "Subtract multiple sets and store the resulting set in a key",
-  syntax: "destination key [key ...]",
-  run(c) {
-    if (openAll(c, 2, c.args.argc)) difference(c, true);
-  },
-});
-
-const sinter = command({
-  name: "sinter",
-  arity: -2,
-  flags: "readonly",
-  keys: "1:-1 RO access",
-  acl: "set",
-  since: "1.0.0",
-  group: "set",
-  complexity: "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.",
-  summary: "Intersect multiple sets",
-  syntax: "key [key ...]",
-  tips: "nondeterministic_output_order",
-  run(c) {
-    if (openAll(c, 1, c.args.argc)) intersection(c);
-  },
-});
-
-const sintercard = command({
-  name: "sintercard",
-  arity: -3,
-  flags: "readonly",
-  keys: "#1 RO access",
-  acl: "set",
-  since: "7.0.0",
-  group: "set",
-  complexity: "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.",
-  summary: "Intersect multiple sets and return the cardinality of the result",
-  syntax: "numkeys key [key ...] [LIMIT limit:integer]",
-  run(c) {
-    const { args: a, reply } = c;
-    const keys = a.int(1);
-    if (!(keys >= 1)) return reply.error(NUMKEYS_NOT_POSITIVE);
-    if (keys > a.argc - 2) return reply.error(TOO_MANY_KEYS);
-    let limit = 0;
-    for (let i = 2 + keys; i < a.argc; i += 2) {
-      if (!a.is(i, LIMIT) || i + 1 === a.argc) return reply.error(SYNTAX);
-      limit = a.int(i + 1);
-      if (!(limit >= 0)) return reply.error(LIMIT_NEGATIVE);
-    }
-    if (!openAll(c, 2, 2 + keys)) return;
-    let count = 0;
-    const sets = smallestFirst();
-    if (sets > 0) {
-      for (views[0].rewind(); (limit === 0 || count < limit) && views[0].next();) if (isInAll(sets)) count++;
-    }
-    reply.int(count);
-  },
-});
-
-const sinterstore = command({
-  name: "sinterstore",
-  arity: -3,
-  flags: "write denyoom",
-  acl: "set",
-  since: "1.0.0",
-  group: "set",
-  keys: ["1 RW update", "2:-1 RO access"],
-  complexity: "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.",
-  summary: "Intersect multiple sets and store the resulting set in a key",
-  syntax: "destination key [key ...]",
-  run(c) {
-    if (!openAll(c, 2, c.args.argc)) return;
-    beginResult(c);
-    const sets = smallestFirst();
-    if (sets > 0) {
-      for (views[0].rewind(); views[0].next();) if (isInAll(sets)) result.addMemberOf(views[0]);
-    }
-    storeResult(c, SINTERSTORE);
   },
 });
 
@@ -371,52 +256,9 @@ const sscan = command({
   run: (c) => scanCollection(c, set, set.member, 1, replyMember),
 });
 
-const sunion = command({
-  name: "sunion",
-  arity: -2,
-  flags: "readonly",
-  keys: "1:-1 RO access",
-  acl: "set",
-  since: "1.0.0",
-  group: "set",
-  complexity: "O(N) where N is the total number of elements in all given sets.",
-  summary: "Add multiple sets",
-  syntax: "key [key ...]",
-  tips: "nondeterministic_output_order",
-  run(c) {
-    if (!openAll(c, 1, c.args.argc)) return;
-    union(c);
-    replyAll(c, result);
-    result.drop();
-  },
-});
-
-const sunionstore = command({
-  name: "sunionstore",
-  arity: -3,
-  flags: "write denyoom",
-  acl: "set",
-  since: "1.0.0",
-  group: "set",
-  keys: ["1 OW update", "2:-1 RO access"],
-  complexity: "O(N) where N is the total number of elements in all given sets.",
-  summary: "Add multiple sets and store the resulting set in a key",
-  syntax: "destination key [key ...]",
-  run(c) {
-    if (!openAll(c, 2, c.args.argc)) return;
-    union(c);
-    storeResult(c, SUNIONSTORE);
-  },
-});
-
 export const commands: Command[] = [
   sadd,
   scard,
-  sdiff,
-  sdiffstore,
-  sinter,
-  sintercard,
-  sinterstore,
   sismember,
   smembers,
   smismember,
@@ -425,8 +267,6 @@ export const commands: Command[] = [
   srandmember,
   srem,
   sscan,
-  sunion,
-  sunionstore,
 ];
 
 function replyMember(c: Client): void {
@@ -437,7 +277,8 @@ function bytesOf(member: ListpackCursor): Uint8Array {
   return member.buf.slice(member.off, member.off + member.len);
 }
 
-function replyAll(c: Client, members: SetView): void {
+/** All members of a set. */
+export function replyAll(c: Client, members: SetView): void {
   c.reply.set(members.count);
   for (members.rewind(); members.next();) members.member.writeTo(c.reply);
 }
@@ -499,137 +340,4 @@ function replyRandomMembers(c: Client): void {
   if (ref === 0 || count === 0) return c.reply.array(0);
   set.open(c.db, ref).rewind();
   replyRandomElements(c, set, count, false, replyMember);
-}
-
-// ---- Several sets ----------------------------------------------------------------------------------------------------------------
-
-/** Binds `views` to the sets named by the arguments `from` … `to - 1`; false when one is something else, which has been replied. */
-function openAll(c: Client, from: number, to: number): boolean {
-  refs.length = 0;
-  for (let i = from; i < to; i++) {
-    const ref = c.readTyped(i, Type.SET);
-    if (ref < 0) return false;
-    if (views.length === refs.length) views.push(new SetView());
-    if (ref !== 0) views[refs.length].open(c.db, ref);
-    refs.push(ref);
-  }
-  return true;
-}
-
-/** Sorts the open sets by size, without those that were named twice; returns their number, 0 when one of them is empty. */
-function smallestFirst(): number {
-  let sets = 0;
-  for (let i = 0; i < refs.length; i++) {
-    if (refs[i] === 0) return 0;
-    if (refs.indexOf(refs[i]) < i) continue;
-    const view = views[i];
-    let place = sets++;
-    for (let k = i; k > place; k--) views[k] = views[k - 1];
-    for (; place > 0 && views[place - 1].count > view.count; place--) views[place] = views[place - 1];
-    views[place] = view;
-  }
-  return sets;
-}
-
-/** Whether the current member of the first set is in all others. */
-function isInAll(sets: number): boolean {
-  for (let i = 1; i < sets; i++) if (!views[i].hasMemberOf(views[0])) return false;
-  return true;
-}
-
-/** SINTER. */
-function intersection(c: Client): void {
-  const { reply } = c;
-  const sets = smallestFirst();
-  if (sets === 0) return reply.set(0);
-  const first = views[0];
-  if (sets === 1) return replyAll(c, first);
-  const mark = reply.defer();
-  let count = 0;
-  for (first.rewind(); first.next();) {
-    if (!isInAll(sets)) continue;
-    first.member.writeTo(c.reply);
-    count++;
-  }
-  reply.endSet(mark, count);
-}
-
-/** Makes `result` the union of the open sets. */
-function union(c: Client): void {
-  beginResult(c);
-  for (let i = 0; i < refs.length; i++) {
-    if (refs[i] === 0) continue;
-    for (views[i].rewind(); views[i].next();) result.addMemberOf(views[i]);
-  }
-}
-
-/** SDIFF and SDIFFSTORE. */
-function difference(c: Client, isStore: boolean): void {
-  const { reply } = c;
-  const first = views[0];
-  let perMember = 0;
-  let all = 0;
-  let nothing = refs[0] === 0;
-  for (let i = 0; i < refs.length && !nothing; i++) {
-    if (refs[i] === 0) continue;
-    nothing = i > 0 && refs[i] === refs[0];
-    perMember += first.count;
-    all += views[i].count;
-  }
-  if (nothing) {
-    if (!isStore) return reply.set(0);
-    beginResult(c);
-    return storeResult(c, SDIFFSTORE);
-  }
-  // Looking every member of the first set up in all others stops early; taking all others out of a copy does not.
-  if (perMember / 2 > all) {
-    beginResult(c);
-    for (first.rewind(); first.next();) result.addMemberOf(first);
-    for (let i = 1; i < refs.length && result.count > 0; i++) {
-      if (refs[i] === 0) continue;
-      for (views[i].rewind(); views[i].next();) result.removeMemberOf(views[i]);
-    }
-    if (isStore) return storeResult(c, SDIFFSTORE);
-    replyAll(c, result);
-    return result.drop();
-  }
-  if (isStore) {
-    beginResult(c);
-    for (first.rewind(); first.next();) if (isInNoOther()) result.addMemberOf(first);
-    return storeResult(c, SDIFFSTORE);
-  }
-  const mark = reply.defer();
-  let count = 0;
-  for (first.rewind(); first.next();) {
-    if (!isInNoOther()) continue;
-    first.member.writeTo(c.reply);
-    count++;
-  }
-  reply.endSet(mark, count);
-}
-
-/** Whether the current member of the first set is in none of the others. */
-function isInNoOther(): boolean {
-  for (let i = 1; i < refs.length; i++) if (refs[i] !== 0 && views[i].hasMemberOf(views[0])) return false;
-  return true;
-}
-
-function beginResult(c: Client): void {
-  result.limits = c.engine.config.values;
-  result.create(c.engine.keyspace);
-}
-
-/** Makes `result` the value of argument 1's key, whatever that was, and replies with its size; an empty one deletes the key. */
-function storeResult(c: Client, event: KeyEvent): void {
-  const { args: a, db, reply } = c;
-  const { count } = result;
-  if (count === 0) {
-    result.drop();
-    reply.int(0);
-    c.deleteKey(1);
-    return;
-  }
-  result.store(db, a, 1);
-  reply.int(count);
-  db.changed(a, 1, event);
 }
