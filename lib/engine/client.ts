@@ -38,6 +38,8 @@ export interface Link {
   readonly memory: number;
   /** Sends, or queues behind what waits already. The bytes are kept, not copied: they must not change afterwards. */
   send(bytes: Uint8Array): void;
+  /** As `send`, but makes a copy of `bytes[start, end)`. */
+  sendCopy(bytes: Uint8Array, start: number, end: number): void;
   /** Sends behind what `send` has gathered, without waiting for the end of the batch. The bytes are kept as by `send`. */
   sendNow(bytes: Uint8Array): void;
   /** Sends what `send` has gathered during a batch. */
@@ -77,6 +79,7 @@ export class NoLink implements Link {
   constructor(readonly remote: string, readonly local: string) {}
 
   send(_bytes: Uint8Array): void {}
+  sendCopy(_bytes: Uint8Array, _start: number, _end: number): void {}
   sendNow(_bytes: Uint8Array): void {}
   sendGathered(): void {}
   flush(): void {}

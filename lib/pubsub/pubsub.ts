@@ -189,13 +189,31 @@ class Message {
   /** Returns how many clients there are. */
   deliver(clients: ReadonlySet<Client>): number {
     const { size } = clients;
+    if (size === 1) {
+      for (const client of clients) this.#deliverTo(client);
+      return size;
+    }
     for (const client of clients) {
       client.deliver(client.resp === 3 ? this.#resp3 ??= this.#encode(true) : this.#resp2 ??= this.#encode(false));
     }
     return size;
   }
 
+  /** The only one who gets the message needs no object for it. */
+  #deliverTo(client: Client): void {
+    if (client.engine.serving === client) return client.deliver(this.#encode(client.resp === 3));
+    const { reply } = this;
+    const mark = this.#write(client.resp === 3);
+    client.link.sendCopy(reply.buf, mark, reply.at);
+    reply.at = mark;
+  }
+
   #encode(resp3: boolean): Uint8Array {
+    return this.reply.take(this.#write(resp3));
+  }
+
+  /** Writes the message behind what is in the reply buffer; returns where it begins. */
+  #write(resp3: boolean): number {
     const { reply, channel, text } = this;
     const pattern = this.#pattern;
     const mark = reply.at;
@@ -207,7 +225,7 @@ class Message {
     if (pattern !== null) reply.bulk(pattern, 0, pattern.length);
     reply.bulk(channel.buf, channel.off[0], channel.len[0]);
     reply.bulk(text.buf, text.off[0], text.len[0]);
-    return reply.take(mark);
+    return mark;
   }
 }
 

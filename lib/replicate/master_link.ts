@@ -533,6 +533,7 @@ export class MasterLink implements Link, TransferOwner {
 
   /** Replies to the master's commands go nowhere. */
   send(_bytes: Uint8Array): void {}
+  sendCopy(_bytes: Uint8Array, _start: number, _end: number): void {}
   sendNow(_bytes: Uint8Array): void {}
   sendGathered(): void {}
   flush(): void {

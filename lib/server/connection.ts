@@ -407,7 +407,7 @@ export class ClientConnection implements ConnectionHandler, Link {
       return this.#closeOverLimit();
     }
     if (later) {
-      this.#gatherReply(reply.buf, base, reply.at);
+      this.#gatherCopy(reply.buf, base, reply.at);
       return reply.clear();
     }
     stats.writes++;
@@ -429,6 +429,13 @@ export class ClientConnection implements ConnectionHandler, Link {
     this.#gather(bytes);
   }
 
+  sendCopy(bytes: Uint8Array, start: number, end: number): void {
+    if (this.client.closed || this.#closeWhenSent) return;
+    const { engine } = this.server;
+    if (engine.serving === null && !engine.holdReplies) return this.#sendNow(bytes, start, end, false);
+    this.#gatherCopy(bytes, start, end);
+  }
+
   get #hasGathered(): boolean {
     return this.#gathered.length > 0 || this.#outboxEnd > 0;
   }
@@ -440,7 +447,7 @@ export class ClientConnection implements ConnectionHandler, Link {
   }
 
   /** Gathers a copy of `from[start, end)`. */
-  #gatherReply(from: Uint8Array, start: number, end: number): void {
+  #gatherCopy(from: Uint8Array, start: number, end: number): void {
     const { outbox, gathering } = this.server.engine;
     const isFirst = !this.#hasGathered;
     const fits = isFirst || (this.#gathered.length === 0 && this.#outboxEnd === outbox.end);
