@@ -17,7 +17,7 @@ const layers: readonly (readonly string[])[] = [
   ["bytes", "platform"],
   ["resp", "store"],
   ["engine"],
-  ["persist", "replicate", "pubsub", "script", "access", "cluster", "config", "observe"],
+  ["persist", "replicate", "pubsub", "config", "observe"],
   ["commands"],
   ["server"],
 ];
@@ -151,6 +151,27 @@ test("architecture: every file begins with a doc comment and can be read in one 
     if (lines > LONGEST_FILE) wrong.push(`${path} has ${lines} lines`);
   }
   assertEquals(wrong, []);
+});
+
+test("architecture: whatever lib exports has a user that is no test", () => {
+  const uses = new Map<string, number>();
+  for (const { path, text } of sources) {
+    if (path.startsWith("tests/")) continue;
+    for (const [name] of codeOnly(text).matchAll(/[A-Za-z_$][\w$]*/g)) uses.set(name, (uses.get(name) ?? 0) + 1);
+  }
+  const unused = [];
+  for (const { path, text } of library) {
+    // The simulated platform is the tests'.
+    if (/^lib\/platform\/memory\w*\.ts$/.test(path)) continue;
+    for (
+      const [, name] of codeOnly(text).matchAll(
+        /^\s*export (?:async )?(?:function\*?|const|let|class|interface|type) (\w+)/gm,
+      )
+    ) {
+      if (uses.get(name) === 1) unused.push(`${path}: ${name}`);
+    }
+  }
+  assertEquals(unused, []);
 });
 
 test("architecture: nothing is left for later, and nothing is called a grab-bag", () => {

@@ -1,5 +1,5 @@
 /**
- * Types of the functions of `deno-std` that Redstart uses. The npm package is plain JavaScript without declarations, and
+ * Types of the functions of `deno-std` that the tests and tools use. The npm package is plain JavaScript without declarations, and
  * an untyped import would silently be `any`. `deno.json` (`compilerOptions.types`) and `tsconfig.json` (`include`) load
  * this file; an ambient declaration goes before what the import map resolves to, so the names are checked while the
  * package's code runs. A function that is missing here is a type error at its import: declare it, narrowly.
@@ -83,23 +83,4 @@ declare module "@std/cli/parse-args" {
   }
   /** @throws TypeError for options that contradict each other. */
   export function parseArgs(args: readonly string[], options?: ParseOptions): ParsedArgs;
-}
-
-declare module "@std/streams/buffer" {
-  /** A growing byte queue: what is written to `writable` is read from `readable`. */
-  export class Buffer {
-    constructor(bytes?: ArrayBufferLike | ArrayLike<number>);
-    get readable(): ReadableStream<Uint8Array<ArrayBuffer>>;
-    get writable(): WritableStream<Uint8Array>;
-    /** The unread bytes; without `copy` they are valid only until the next change. */
-    bytes(options?: { readonly copy?: boolean }): Uint8Array<ArrayBuffer>;
-    empty(): boolean;
-    get length(): number;
-    get capacity(): number;
-    /** Keeps the first `length` unread bytes. */
-    truncate(length: number): void;
-    reset(): void;
-    /** Makes room for `count` more bytes. */
-    grow(count: number): void;
-  }
 }
