@@ -10,20 +10,25 @@
  *                     their records: at most one entry for each element that was changed meanwhile. What is written before the
  *                     value's turn has come waits in memory. The table neither grows nor shrinks, and is freed here
  *                     if it loses its key.
- *   list, stream      The order matters. Nodes and blocks (of a few KB) are shared: whoever changes one copies it first, so that what
- *                     was noted stays as it was. Pending entries of a stream's groups are shared in the same way.
+ *   list              The order matters. The walk goes along the chain of nodes as it was: a node that it has not come to is noted before
+ *                     it changes or another one comes after it, and one that goes is not freed before the end. Its bytes are
+ *                     copied before they are changed. A node's epoch tells whether it was there at the beginning, and has neither been noted
+ *                     nor passed.
+ *   stream            A twin of it shares the blocks (of a few KB) and the chunks of pending entries: whoever changes one
+ *                     copies it first.
  *   string            See SlicedWriter.
  *
- * Holding costs nothing for tables, and an entry in an array for each node, block, or chunk of pending entries.
+ * Holding a value costs nothing, but for the list of a stream's blocks, which is copied: 4 bytes for each.
  */
 
 import { compareBytes } from "../bytes/span.ts";
 import type { Database } from "../store/database.ts";
 import type { Keyspace } from "../store/keyspace.ts";
-import { Kind, Type } from "../store/record.ts";
+import { type Collection, type Hold, Kind, Type } from "../store/record.ts";
 import type { HashTable } from "../store/types/hash.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
-import type { Quicklist, SharedNode } from "../store/types/quicklist.ts";
+import { ListNode } from "../store/types/list_node.ts";
+import type { ListHold, Quicklist, SharedNode } from "../store/types/quicklist.ts";
 import { RankCursor } from "../store/types/ranktree.ts";
 import type { SetTable } from "../store/types/set.ts";
 import type { SortedSet } from "../store/types/sorted_set.ts";
@@ -74,9 +79,9 @@ export function hold(db: Database, ref: number, format: LargeFormat, out: Sliced
     case Type.ZSET:
       return new LargeZset(object as SortedSet, db.keyspace, format, out);
     case Type.LIST:
-      return new LargeList(object as Quicklist, format, out);
+      return new LargeList(object as Quicklist, db.keyspace, format, out);
     default:
-      return new LargeStream(object as unknown as Stream, format, out);
+      return new LargeStream(object as unknown as Stream, db.keyspace, format, out);
   }
 }
 
@@ -106,14 +111,42 @@ export abstract class LargeValue {
   protected abstract write(): Iterable<void>;
 }
 
-abstract class LargeTable<T extends Table> extends LargeValue implements TableHold {
+/** A value that tells of its changes, and is left to the snapshot when it loses its key. */
+abstract class HeldValue extends LargeValue implements Hold {
+  #inherited = 0;
+
+  protected constructor(
+    readonly collection: Collection,
+    readonly keyspace: Keyspace,
+    format: LargeFormat,
+    out: SlicedWriter,
+  ) {
+    super(format, out);
+  }
+
+  inherit(): void {
+    this.#inherited = this.collection.memory();
+    this.keyspace.inherited += this.#inherited;
+  }
+
+  release(): void {
+    this.unhold();
+    if (this.#inherited === 0) return;
+    this.keyspace.inherited -= this.#inherited;
+    this.keyspace.bury(this.collection);
+  }
+
+  /** From now on the value need not tell of its changes. */
+  protected abstract unhold(): void;
+}
+
+abstract class LargeTable<T extends Table> extends HeldValue implements TableHold {
   /** Records that the walk has still to pass and must leave out. */
   protected readonly known: Set<number> = new Set();
   protected readonly member: ListpackCursor = new ListpackCursor();
-  #inherited = 0;
 
-  constructor(protected readonly table: T, readonly keyspace: Keyspace, format: LargeFormat, out: SlicedWriter) {
-    super(format, out);
+  constructor(protected readonly table: T, keyspace: Keyspace, format: LargeFormat, out: SlicedWriter) {
+    super(table, keyspace, format, out);
     table.hold = this;
     table.dict.frozen = true;
     format.begin(out, table.count, table.count);
@@ -127,18 +160,9 @@ abstract class LargeTable<T extends Table> extends LargeValue implements TableHo
     if (!this.isPassed(ref)) this.known.add(ref);
   }
 
-  inherit(): void {
-    this.#inherited = this.table.memory();
-    this.keyspace.inherited += this.#inherited;
-  }
-
-  release(): void {
-    const { table, keyspace } = this;
-    table.hold = null;
-    table.dict.frozen = false;
-    if (this.#inherited === 0) return;
-    keyspace.inherited -= this.#inherited;
-    keyspace.bury(table);
+  protected unhold(): void {
+    this.table.hold = null;
+    this.table.dict.frozen = false;
   }
 
   /** Puts a record's key into `member`. */
@@ -263,43 +287,78 @@ class LargeZset extends LargeTable<SortedSet> {
   }
 }
 
-class LargeList extends LargeValue {
-  #nodes: SharedNode[];
+class LargeList extends HeldValue implements ListHold {
+  /** Nodes that have changed, or gone with their bytes changed, before the walk has come to them. */
+  readonly #noted = new Map<number, SharedNode>();
+  /** Nodes of an earlier epoch are those that have to be written and have not been noted. */
+  readonly #epoch: number;
+  readonly #first: number;
+  readonly #node = new ListNode();
 
-  constructor(readonly list: Quicklist, format: LargeFormat, out: SlicedWriter) {
-    super(format, out);
-    this.#nodes = list.share();
-    format.begin(out, list.count, this.#nodes.length);
+  constructor(readonly list: Quicklist, keyspace: Keyspace, format: LargeFormat, out: SlicedWriter) {
+    super(list, keyspace, format, out);
+    list.hold = this;
+    list.slab.keep();
+    this.#epoch = list.slab.epoch;
+    this.#first = list.head;
+    format.begin(out, list.count, list.nodes);
+  }
+
+  beforeChange(node: ListNode): void {
+    if (node.epoch >= this.#epoch) return;
+    const { buf, off, len, packedLength, isPlain, next } = node;
+    this.#noted.set(node.ref, { buf, off, len, packedLength, isPlain, next });
+    node.setShared();
+    node.epoch = this.#epoch;
+  }
+
+  beforeRemoval(node: ListNode): void {
+    // It is freed after the end, and says until then all that has to be known.
+    if (node.epoch < this.#epoch) node.setShared();
   }
 
   protected *write(): Iterable<void> {
-    for (const node of this.#nodes) {
-      this.format.node(this.out, node);
+    const { out } = this;
+    let nodes = 0;
+    let mark = out.at;
+    for (let ref = this.#first; ref !== 0;) {
+      const noted = this.#noted.get(ref);
+      const node = noted ?? this.#node.bind(this.list.slab, ref);
+      const { next } = node;
+      this.format.node(out, node);
+      if (noted !== undefined) this.#noted.delete(ref);
+      // If the bytes are still to be written, they must stay as they are.
+      else if (!out.isBehind) this.#node.epoch = this.#epoch;
+      ref = next;
+      if (++nodes < ELEMENTS && out.at >= mark && out.at - mark < BYTES && !out.isBehind) continue;
       yield;
+      nodes = 0;
+      mark = out.at;
     }
   }
 
-  release(): void {
-    if (this.#nodes.length === 0) return;
-    this.#nodes = [];
-    this.list.slab.letGo();
+  protected unhold(): void {
+    this.list.hold = null;
+    this.#noted.clear();
+    this.keyspace.letGo();
   }
 }
 
 class LargeStream extends LargeValue {
-  readonly #stream: Stream;
+  readonly #twin: Stream;
 
-  constructor(stream: Stream, format: LargeFormat, out: SlicedWriter) {
+  constructor(stream: Stream, readonly keyspace: Keyspace, format: LargeFormat, out: SlicedWriter) {
     super(format, out);
-    this.#stream = stream.share();
+    this.#twin = stream.share();
     format.begin(out, stream.count, stream.blocks.length);
   }
 
   protected write(): Iterable<void> {
-    return this.format.stream(this.out, this.#stream);
+    return this.format.stream(this.out, this.#twin);
   }
 
   release(): void {
-    this.#stream.release();
+    this.#twin.release();
+    this.keyspace.letGo();
   }
 }

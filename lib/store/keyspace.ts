@@ -16,7 +16,7 @@ import type { HashSeed } from "./dict.ts";
 import type { KeyEvent } from "./events.ts";
 import { OwnDeadlines } from "./own_deadlines.ts";
 import type { Collection } from "./record.ts";
-import { Slab } from "./slab.ts";
+import { Leftovers, Slab } from "./slab.ts";
 
 /** Who must learn of a change; bits of `Keyspace.attention`. */
 export const Attention = {
@@ -149,13 +149,19 @@ export class Keyspace {
     else this.graveyard.push(collection);
   }
 
+  /** Ends what `Slab.keep` has begun. */
+  letGo(): void {
+    const left = this.slab.letGo();
+    if (left !== null) this.bury(left);
+  }
+
   /** Frees what was buried until the clock shows `until`; true when there is more. */
   reap(until: number): boolean {
     while (this.graveyard.length > 0) {
       // Out of the list first: releasing a database buries its collections.
       const collection = this.graveyard.pop()!;
-      if (collection.release(FREE_SLICE)) this.lazyFreed++;
-      else this.graveyard.push(collection);
+      if (!collection.release(FREE_SLICE)) this.graveyard.push(collection);
+      else if (!(collection instanceof Leftovers)) this.lazyFreed++;
       if (this.clock.monotonic() >= until) break;
     }
     return this.graveyard.length > 0;

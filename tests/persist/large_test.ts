@@ -82,9 +82,9 @@ const KINDS: readonly Kind[] = [
         () => ["ZADD", key, random.pick(["inf", "-inf", 0, "-0"]), member(random)],
       ])() as Command,
   },
-  ...[0, 1].map((depth): Kind => ({
-    name: `list, compression depth ${depth}`,
-    config: ["list-compress-depth", depth],
+  ...([[-2, 0], [-2, 1], [1, 0], [3, 2]] as const).map(([fill, depth]): Kind => ({
+    name: `list, nodes of ${fill}, compression depth ${depth}`,
+    config: ["list-max-listpack-size", fill, "list-compress-depth", depth],
     make: (random, key) => [
       ...batches(6000, "RPUSH", key, () => [random.word(random.between(1, 30))]),
       ["RPUSH", key, "long".repeat(50_000), "tail"],
@@ -217,6 +217,8 @@ async function saveWhile(
   world.simulation.network.window = 1 << 24;
   const yesNo = preamble ? "yes" : "no";
   await world.boot("--enable-debug-command", "yes", "--aof-use-rdb-preamble", yesNo, "--proto-max-bulk-len", "512mb");
+  const { keyspace } = world.server.engine;
+  const usedAtStart = keyspace.slab.used;
   if (kind.config !== undefined) await world.run("CONFIG", "SET", ...kind.config);
   for (const key of ["key1", "key2"]) {
     for (const command of kind.make(random, key)) await world.run(...command);
@@ -241,11 +243,10 @@ async function saveWhile(
   await again.boot("--enable-debug-command", "yes", "--appendonly", "yes");
   assertEquals(await again.run("DEBUG", "DIGEST"), before, context);
   // Everything that was held has been let go.
-  const { keyspace } = world.server.engine;
   assertEquals([keyspace.barrier, keyspace.inherited], [null, 0], context);
-  await world.run("FLUSHALL");
-  await world.advance(1000);
-  assert(keyspace.graveyard.length === 0, context);
+  for (const db of keyspace.databases) db.abandon();
+  await world.advance(2000);
+  assertEquals([keyspace.graveyard.length, keyspace.slab.used], [0, usedAtStart], context);
   return { file: world.disk.read(file), digest: before, changes: count };
 }
 

@@ -17,7 +17,7 @@
  */
 
 import { compress, decompress } from "../../bytes/lzf.ts";
-import type { CopyableCollection } from "../record.ts";
+import type { CopyableCollection, Hold } from "../record.ts";
 import type { Slab } from "../slab.ts";
 import {
   countOf,
@@ -75,11 +75,21 @@ function fits(bytes: number, count: number, fill: number): boolean {
   return bytes <= SAFE_BYTES && count <= Math.min(fill, MAX_FILL);
 }
 
-/** A node of a list as it was; while it is compressed, `buf[off, off + packedLength)` is that form and `len` the length without. */
+/** A node of a list, or what it was; while it is compressed, `buf[off, off + packedLength)` is that form and `len` the length without. */
 export interface SharedNode extends Bytes {
   /** 0 when it is not compressed. */
   readonly packedLength: number;
   readonly isPlain: boolean;
+  /** The node after it, 0 at the end. */
+  readonly next: number;
+}
+
+/** A snapshot that is writing a list's nodes, from the first one on, while they change. */
+export interface ListHold extends Hold {
+  /** A node is about to get other bytes, or another node after it. */
+  beforeChange(node: ListNode): void;
+  /** A node is about to be freed. */
+  beforeRemoval(node: ListNode): void;
 }
 
 export class Quicklist implements CopyableCollection {
@@ -89,6 +99,7 @@ export class Quicklist implements CopyableCollection {
   /** Number of nodes. */
   nodes = 0;
   count = 0;
+  hold: ListHold | null = null;
   /** Elements from this length on become plain nodes. */
   packedThreshold = PACKED_THRESHOLD;
   /** Elements of the node that `nodeAt` found before the wanted one. */
@@ -127,22 +138,6 @@ export class Quicklist implements CopyableCollection {
     return copy;
   }
 
-  /**
-   * The nodes as they are now, for a snapshot that writes them bit by bit. They share the bytes: a node that is changed later copies its
-   * bytes first. `Slab.letGo` must follow when they are not needed any more.
-   */
-  share(): SharedNode[] {
-    const nodes: SharedNode[] = [];
-    const node = new ListNode();
-    for (let ref = this.head; ref !== 0; ref = node.next) {
-      node.bind(this.slab, ref).setShared();
-      const { buf, off, len, packedLength, isPlain } = node;
-      nodes.push({ buf, off, len, packedLength, isPlain });
-    }
-    this.slab.keep();
-    return nodes;
-  }
-
   release(budget: number): boolean {
     const { slab } = this;
     const before = slab.used;
@@ -169,7 +164,7 @@ export class Quicklist implements CopyableCollection {
     const before = this.slab.used;
     const ref = atHead ? this.head : this.tail;
     if (ref !== 0 && this.#allows(end.bind(this.slab, ref), len)) {
-      end.own();
+      this.#own(end);
       if (atHead) listpack.prepend(end, buf, off, len);
       else listpack.append(end, buf, off, len);
       end.count++;
@@ -281,6 +276,7 @@ export class Quicklist implements CopyableCollection {
     const isLarge = len >= this.packedThreshold;
     if (node.isPlain === isLarge) {
       const before = this.slab.used;
+      this.hold?.beforeChange(node);
       // The only element may be a very long one, which is not worth a copy.
       if (!isLarge && node.count === 1 && node.isShared) this.#startOver(node);
       this.#change(node, isLarge);
@@ -423,6 +419,7 @@ export class Quicklist implements CopyableCollection {
     if (beside === 0) this.head = this.tail = ref;
     else {
       const other = linked.bind(slab, beside);
+      this.hold?.beforeChange(other);
       if (after) {
         node.previous = beside;
         node.next = other.next;
@@ -432,7 +429,7 @@ export class Quicklist implements CopyableCollection {
       } else {
         node.next = beside;
         node.previous = other.previous;
-        if (other.previous !== 0) farther.bind(slab, other.previous).next = ref;
+        if (other.previous !== 0) this.#follow(farther.bind(slab, other.previous), ref);
         else this.head = ref;
         other.previous = ref;
       }
@@ -444,15 +441,22 @@ export class Quicklist implements CopyableCollection {
     this.#settle(ref);
   }
 
+  /** Another node, or none, comes after a node. */
+  #follow(node: ListNode, next: number): void {
+    this.hold?.beforeChange(node);
+    node.next = next;
+  }
+
   /** Takes a node out and frees it. */
   #unlink(node: ListNode): void {
     const { previous, next, ref } = node;
-    if (previous !== 0) linked.bind(this.slab, previous).next = next;
+    if (previous !== 0) this.#follow(linked.bind(this.slab, previous), next);
     else this.head = next;
     if (next !== 0) linked.bind(this.slab, next).previous = previous;
     else this.tail = previous;
     this.#touch(ref);
     if (this.#borrowed === ref) this.#borrowed = 0;
+    this.hold?.beforeRemoval(node);
     node.free();
     this.nodes--;
     this.#settle(0);
@@ -497,7 +501,7 @@ export class Quicklist implements CopyableCollection {
     if (!fits(left.len + right.len - 11, left.count + right.count, this.fill)) return false;
     this.#unpackFully(left);
     this.#unpackFully(right);
-    left.own();
+    this.#own(left);
     listpack.appendAll(left, right);
     left.count += right.count;
     this.#unlink(right);
@@ -525,7 +529,14 @@ export class Quicklist implements CopyableCollection {
   /** The same where the bytes that are there will be written to, unless all are replaced. */
   #change(node: ListNode, asWhole = false): void {
     this.#touch(node.ref);
-    if (!asWhole) node.own();
+    if (asWhole) this.hold?.beforeChange(node);
+    else this.#own(node);
+  }
+
+  /** The bytes of a node are about to be written to. */
+  #own(node: ListNode): void {
+    this.hold?.beforeChange(node);
+    node.own();
   }
 
   /** Makes the only element an empty one. */
@@ -547,6 +558,7 @@ export class Quicklist implements CopyableCollection {
 
   /** Returns the compressed form, which is not the node's any more. */
   #unpack(node: ListNode): Store {
+    this.hold?.beforeChange(node);
     const { buf, off, len, packedLength } = node;
     const packed = node.takeStore();
     node.beginUnpacked();
@@ -563,8 +575,11 @@ export class Quicklist implements CopyableCollection {
     const kept = this.#kept;
     this.#borrowed = 0;
     this.#kept = null;
-    if (kept !== null && this.#mayPack(ref)) packing.bind(this.slab, ref).putStore(kept);
-    else {
+    if (kept !== null && this.#mayPack(ref)) {
+      const node = packing.bind(this.slab, ref);
+      this.hold?.beforeChange(node);
+      node.putStore(kept);
+    } else {
       if (kept !== null) freeStore(this.slab, kept);
       this.#settle(ref);
     }
@@ -592,6 +607,7 @@ export class Quicklist implements CopyableCollection {
     const into = scratchFor(len);
     const length = compress(node.buf, node.off, len, into, 0, len);
     if (length === 0 || length + MIN_WON >= len) return;
+    this.hold?.beforeChange(node);
     node.pack(into, length);
   }
 

@@ -37,14 +37,15 @@ export class Ledger {
 
 class Chunk {
   count = 0;
-  /** It is in a snapshot as well, and must stay as it is. */
-  isShared = false;
-  constructor(public words: Int32Array) {}
+  /** `epoch`: that of the list when the chunk was made. One of an earlier epoch is in a snapshot as well, and must stay as it is. */
+  constructor(public words: Int32Array, readonly epoch: number) {}
 }
 
 export class IdList {
   count = 0;
-  readonly #chunks: Chunk[] = [];
+  #chunks: Chunk[] = [];
+  /** How often the chunks have been shared. */
+  #epoch = 0;
   /** Words of an entry. */
   readonly #width: number;
   /** The position: a chunk's index and an entry's in it; at the end, the number of chunks and 0. */
@@ -240,7 +241,7 @@ export class IdList {
   }
 
   #addChunk(index: number, entries: number): Chunk {
-    const chunk = new Chunk(new Int32Array(entries * this.#width));
+    const chunk = new Chunk(new Int32Array(entries * this.#width), this.#epoch);
     if (index === this.#chunks.length) this.#chunks.push(chunk);
     else this.#chunks.splice(index, 0, chunk);
     this.ledger.add(chunk.words.byteLength + CHUNK_OVERHEAD);
@@ -269,19 +270,17 @@ export class IdList {
   /** The chunk of that index, for changing it: one that is shared is replaced by a copy. */
   #own(index: number): Chunk {
     const chunk = this.#chunks[index];
-    if (!chunk.isShared) return chunk;
-    const copy = new Chunk(chunk.words.slice());
+    if (chunk.epoch === this.#epoch) return chunk;
+    const copy = new Chunk(chunk.words.slice(), this.#epoch);
     copy.count = chunk.count;
     return this.#chunks[index] = copy;
   }
 
   /** Takes over all entries of `other`, a list of the same width, without copying them: this one is only read from then on. */
   shareFrom(other: IdList): void {
-    for (const chunk of other.#chunks) {
-      chunk.isShared = true;
-      this.#chunks.push(chunk);
-    }
+    this.#chunks = other.#chunks.slice();
     this.count = other.count;
+    other.#epoch++;
   }
 
   /** Gives all memory back; nothing else may be called afterwards. */
