@@ -62,7 +62,6 @@ for (const { name, reason } of config.withoutEffect) log.notice(`The parameter $
 try {
   await server.start();
 } catch {
-  log.warning(`Failed listening on port ${config.values.port} (TCP), aborting.`);
   process.exit(1);
 }
 // Whoever waits for this line can connect.
@@ -73,6 +72,8 @@ server.onEnd = () => process.exit(0);
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.onSignal(signal, () => server.ending.signalled(signal));
 }
+// A terminal that closes does not end a server.
+process.onSignal("SIGHUP", () => {});
 log.warning("Server initialized");
 try {
   await server.load();

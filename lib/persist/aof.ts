@@ -432,7 +432,11 @@ export class Aof implements PropagationListener {
     const name = fresh
       ? manifest.addIncrement(values.appendfilename)
       : manifest.increments[manifest.increments.length - 1].name;
-    this.#open(name, "a");
+    try {
+      this.#open(name, "a");
+    } catch (error) {
+      throw new Error(`Can't open the append-only file ${name}: ${(error as PlatformError).message}`);
+    }
     this.saveManifest(manifest);
     this.state = "on";
     engine.propagation.listen(this);
@@ -475,9 +479,17 @@ export class Aof implements PropagationListener {
     }
   }
 
+  /** Throws an Error whose message says what is wrong with the directory. */
   makeDirectory(): void {
-    const { files } = this.engine.platform;
-    if (files.stat(this.path()) === null) files.makeDirectory(this.path());
+    const { config, platform: { files } } = this.engine;
+    try {
+      const found = files.stat(this.path());
+      if (found === null) files.makeDirectory(this.path());
+      else if (!found.isDirectory) files.list(this.path()); // which fails, in the system's words
+    } catch (error) {
+      const reason = (error as PlatformError).message;
+      throw new Error(`Can't open or create append-only dir ${config.values.appenddirname}: ${reason}`);
+    }
   }
 
   get manifestPath(): string {
@@ -494,15 +506,13 @@ export class Aof implements PropagationListener {
   startRewrite(): boolean {
     const { engine, persistence } = this;
     const { process } = engine.platform;
-    const { aofTimestampEnabled, aofUseRdbPreamble, appenddirname, appendfsync } = engine.config.values;
+    const { aofTimestampEnabled, aofUseRdbPreamble, appendfsync } = engine.config.values;
     this.#selected = -1;
     let sink: RdbFileSink;
     try {
       this.makeDirectory();
     } catch (error) {
-      engine.log.warning(
-        `Can't open or create append-only dir ${appenddirname}: ${(error as PlatformError).message}`,
-      );
+      engine.log.warning((error as Error).message);
       this.lastRewriteOk = false;
       return false;
     }

@@ -75,7 +75,7 @@ export async function loadAof(engine: Engine, persistence: Persistence): Promise
 export function readManifest(engine: Engine, persistence: Persistence): Manifest {
   const { files } = engine.platform;
   const path = persistence.aof.manifestPath;
-  if (files.stat(path) === null) return new Manifest();
+  if (!files.stat(persistence.aof.path())?.isDirectory || files.stat(path) === null) return new Manifest();
   try {
     const bytes = files.read(path);
     return Manifest.parse(latin1(bytes, 0, bytes.length));

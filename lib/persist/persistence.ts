@@ -146,6 +146,7 @@ export class Persistence {
     this.#lastTry = engine.keyspace.now;
     if (this.#begin(true, onSaved)) return true;
     this.#failed();
+    engine.log.warning("Background saving error");
     return false;
   }
 
@@ -370,13 +371,15 @@ export class Persistence {
         onExpired: (db, key, header) => replication.expiredWhileLoading(db, key, header),
       });
     } catch (error) {
-      if (!(error instanceof LoadError)) throw error;
+      if (!(error instanceof LoadError)) {
+        throw new Error(`Fatal error loading the DB: ${(error as PlatformError).message}. Exiting.`);
+      }
       this.engine.log.warning(error.message);
       if (error instanceof DamagedFile) {
         this.engine.log.raw(`${error.report}\n`);
         throw new Error("Terminating server after rdb file reading failure.");
       }
-      throw new Error("Fatal error loading the RDB, check server logs. Exiting.");
+      throw new Error("Fatal error loading the DB: Invalid argument. Exiting.");
     }
   }
 
@@ -384,12 +387,7 @@ export class Persistence {
   async loadFile(path: string, options: LoadOptions): Promise<ReadonlyMap<string, string>> {
     const { engine } = this;
     const { files } = engine.platform;
-    let file;
-    try {
-      file = files.open(path, "r");
-    } catch (error) {
-      throw new Error(`Fatal error loading the DB: ${(error as PlatformError).message}. Exiting.`);
-    }
+    const file = files.open(path, "r");
     this.beginLoading(file.size());
     try {
       return (await this.loadOpenFile(file, options)).aux;

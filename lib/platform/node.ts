@@ -306,7 +306,7 @@ class NodeProcess implements Process {
     return { user: user / 1e6, system: system / 1e6 };
   }
 
-  onSignal(signal: "SIGINT" | "SIGTERM" | "SIGABRT", run: () => void): void {
+  onSignal(signal: "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGABRT", run: () => void): void {
     process.on(signal, run);
   }
 

@@ -171,7 +171,7 @@ export interface Process {
   totalSystemMemory(): number;
   /** CPU seconds so far. */
   cpu(): { readonly user: number; readonly system: number };
-  onSignal(signal: "SIGINT" | "SIGTERM" | "SIGABRT", run: () => void): void;
+  onSignal(signal: "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGABRT", run: () => void): void;
   /** Calls `run` with what was thrown and caught by nobody, in a callback or behind a promise, instead of ending. */
   onUncaught(run: (thrown: unknown) => void): void;
   stdout(bytes: Uint8Array): void;

@@ -38,7 +38,10 @@ export class Listening {
     const { config, log, platform } = this.server;
     const { port, bind, unixsocket, unixsocketperm } = config.values;
     if (port > 0 || this.anyPort) {
-      this.#tcp = await this.#openTcp({ port, bind });
+      this.#tcp = await this.#openTcp({ port, bind }).catch((error) => {
+        log.warning(`Failed listening on port ${port} (TCP), aborting.`);
+        throw error;
+      });
       if (port === 0 && this.#tcp.length > 0) config.assume("port", String(this.#tcp[0].port));
       this.#place = { port: config.values.port, bind };
     }
@@ -140,9 +143,8 @@ export class Listening {
           listeners.push(await platform.net.listen({ host, port: bound, backlog }, accept));
         } catch (error) {
           const { code, message } = error as PlatformError;
-          if (optional && code === "EADDRNOTAVAIL") continue;
           log.warning(`Warning: Could not create server TCP listening socket ${name}:${port}: bind: ${message}`);
-          if (optional && code === "EAFNOSUPPORT") continue;
+          if (optional && (code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT")) continue;
           throw error;
         }
       }

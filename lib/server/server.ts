@@ -45,6 +45,8 @@ const HARMLESS_RULES: readonly string[] = [
   "+@all",
   "allcommands",
 ];
+/** Descriptors that are kept for files and for the runtime itself. */
+const RESERVED_DESCRIPTORS = 32;
 /** A connection that is refused gets its error and nothing more. */
 const REFUSED: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
 
@@ -195,6 +197,11 @@ export class Server implements ServerControl {
       return null;
     });
     config.onApply(["port", "bind"], () => this.listening.take());
+    config.onApply(["maxclients"], () => {
+      const most = this.#mostClients();
+      if (config.values.maxclients <= most) return null;
+      return `The operating system is not able to handle the specified number of clients, try with ${most}`;
+    });
     follow(["maxmemory", "maxmemory-clients"], () => {
       this.eviction.configure();
       return null;
@@ -205,9 +212,37 @@ export class Server implements ServerControl {
 
   /** Opens the listening sockets and starts the cron. Rejects with an Error whose message has been logged. */
   async start(): Promise<void> {
+    this.#fitClients();
     await this.listening.open();
     this.#writePidFile();
     this.cron.start();
+  }
+
+  /** How many clients the limit of open files leaves room for; not positive when there is room for none. */
+  #mostClients(): number {
+    const limit = this.platform.process.openFilesLimit();
+    return limit === 0 ? Infinity : limit - RESERVED_DESCRIPTORS;
+  }
+
+  /** Lowers `maxclients`, so that whoever comes too much is told instead of waiting for a descriptor to become free. */
+  #fitClients(): void {
+    const { config, log } = this;
+    const wanted = config.values.maxclients;
+    const most = this.#mostClients();
+    if (wanted <= most) return;
+    const limit = most + RESERVED_DESCRIPTORS;
+    const needed = wanted + RESERVED_DESCRIPTORS;
+    if (most <= 0) {
+      const problem =
+        `Your current 'ulimit -n' of ${limit} is not enough for the server to start. Please increase your open file limit to at least ${needed}. Exiting.`;
+      log.warning(problem);
+      throw new Error(problem);
+    }
+    log.warning(`You requested maxclients of ${wanted} requiring at least ${needed} max file descriptors.`);
+    config.assume("maxclients", String(most));
+    log.warning(
+      `Current maximum open files is ${limit}. maxclients has been reduced to ${most} to compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'.`,
+    );
   }
 
   /** As well as it can be done: a server is of use without the file. */

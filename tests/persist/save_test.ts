@@ -48,6 +48,7 @@ test("save: whatever step of BGSAVE fails, the old file stays, writes are refuse
     if (failed !== "syncDirectory") assertEquals(world.file("/dump.rdb"), old, failed);
     assertEquals(world.disk.list("/"), ["dump.rdb"], failed);
     assertStringIncludes(world.log, "No space left on device", failed);
+    assertStringIncludes(world.log, "Background saving error", failed);
     await world.run("CONFIG", "SET", "stop-writes-on-bgsave-error", "no");
     assertEquals(await world.run("SET", "b", "1"), "+OK\r\n", failed);
     await world.run("CONFIG", "SET", "stop-writes-on-bgsave-error", "yes");

@@ -1,12 +1,13 @@
 /** Starting the program: flags, configuration files, what it prints, and how it fails. */
 
 import { assert, assertEquals } from "@std/assert";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { createServer } from "../../mod.ts";
 import { Client } from "../kit/client.ts";
-import { freePort, hasRedis, redstartCommand, startRedstart } from "../kit/server.ts";
+import { freePort, hasRedis, redstartCommand, startRedstart, startServer } from "../kit/server.ts";
 import { run, type RunResult } from "../kit/run.ts";
 import { test } from "../kit/test.ts";
 
@@ -128,10 +129,66 @@ test("startup: a port in use", async () => {
   assert(stdout.includes(`Failed listening on port ${busy.port} (TCP), aborting.`), stdout);
 });
 
-test("startup: nowhere to listen", () => {
+test("startup: nowhere to listen", async () => {
   const { status, stdout } = runRedstart(["--port", "0", "--save", ""]);
   assertEquals(status, 1);
   assert(stdout.includes("Configured to not listen anywhere, exiting."), stdout);
+  assert(!stdout.includes("Failed listening on port"), stdout);
+  const port = await freePort();
+  const elsewhere = runRedstart(["--port", String(port), "--bind", "-192.0.2.1", "--save", ""]);
+  assertEquals(elsewhere.status, 1);
+  assert(
+    elsewhere.stdout.includes(`socket 192.0.2.1:${port}: bind: Cannot assign requested address`),
+    elsewhere.stdout,
+  );
+  assert(elsewhere.stdout.includes("Configured to not listen anywhere, exiting."), elsewhere.stdout);
+});
+
+test("startup: data that cannot be read ends it with status 1 and the reason", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "redstart-"));
+  try {
+    mkdirSync(join(dir, "folder"));
+    writeFileSync(join(dir, "garbage"), "this is no RDB file");
+    writeFileSync(join(dir, "file"), "");
+    const cases: [string[], string][] = [
+      [["--dbfilename", "folder"], "# Fatal error loading the DB: Is a directory. Exiting."],
+      [["--dbfilename", "garbage"], "# Fatal error loading the DB: Invalid argument. Exiting."],
+      [
+        ["--appendonly", "yes", "--appenddirname", "file"],
+        "# Can't open or create append-only dir file: Not a directory",
+      ],
+    ];
+    for (const [args, expected] of cases) {
+      const { status, stdout } = runRedstart(["--port", String(await freePort()), "--dir", dir, ...args]);
+      assertEquals(status, 1, stdout);
+      assert(stdout.includes(expected), stdout);
+    }
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test("startup: maxclients is lowered to what the limit of open files leaves room for", async () => {
+  const limited = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", ...redstartCommand()];
+  await using server = await startServer(limited, { args: ["--maxclients", "1000"] });
+  const client = await server.connect();
+  assertEquals(await client.call("CONFIG", "GET", "maxclients"), ["maxclients", "32"]);
+  assertEquals(await client.call("CONFIG", "SET", "maxclients", "33"), {
+    error:
+      "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to handle the specified number of clients, try with 32",
+  });
+  assertEquals(await client.call("CONFIG", "SET", "maxclients", "31"), { status: "OK" });
+  const told = server.output();
+  assert(told.includes("You requested maxclients of 1000 requiring at least 1032 max file descriptors."), told);
+  assert(told.includes("Current maximum open files is 64. maxclients has been reduced to 32 to compensate"), told);
+});
+
+test("startup: a terminal that is closed does not end it", async () => {
+  await using server = await startRedstart();
+  const client = await server.connect();
+  process.kill(server.pid, "SIGHUP");
+  assertEquals(await client.call("PING"), { status: "PONG" });
+  assertEquals(await server.stop(), 0);
 });
 
 test("startup: a unix socket, removed at the end", async () => {
