@@ -196,8 +196,11 @@ export const bind: Parameter = {
   get: (state) => state.values.bind.join(" "),
   rewrite(state) {
     const addresses = bind.get(state);
-    if (addresses === DEFAULTS.bind.join(" ")) return [];
-    return [{ text: state.values.bind.length === 0 ? '""' : addresses, force: true }];
+    // A line that the file has stays, default or not: redis-server, whose default is every address, may be given the file.
+    return [{
+      text: state.values.bind.length === 0 ? '""' : addresses,
+      force: addresses !== DEFAULTS.bind.join(" "),
+    }];
   },
 };
 

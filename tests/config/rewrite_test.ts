@@ -23,6 +23,7 @@ function parts(path: string): { kept: string; added: string[] } {
 const CASES: { file: string; sets: string[][] }[] = [
   { file: "", sets: [] },
   { file: "\n", sets: [["hz", "20"]] },
+  { file: "# local only\nbind 127.0.0.1 -::1\n", sets: [["hz", "20"]] },
   {
     file:
       "# My Redis\n\n\n  hz 10   \r\n\n\n\n# about memory\nmaxmemory 100\nmaxmemory 200mb\n\tMAXMEMORY 300mb\n\n# end",
