@@ -16,7 +16,7 @@ import { migrateKeys } from "../engine/keys.ts";
 import type { LinkUser, MigrationLink } from "../engine/migration_links.ts";
 import { writePayload } from "../persist/payload.ts";
 import { type ErrorReply, errorReply, NOT_INTEGER, SYNTAX } from "../resp/errors.ts";
-import { frameLength, writeFrame } from "../resp/frame.ts";
+import { frameOf } from "../resp/frame.ts";
 import type { TimerHandle } from "../platform/platform.ts";
 import { DEL } from "../store/events.ts";
 
@@ -192,17 +192,17 @@ class Migration implements LinkUser {
       const ttl = deadline < 0 ? 0 : Math.max(1, deadline - now);
       const payload = writePayload(db, ref, this.#engine.config.values.rdbcompression);
       const parts = ["RESTORE", args.bytes(i), ttl, payload.buf.subarray(0, payload.at)];
-      pieces.push(frame(replace ? Args.of(...parts, "REPLACE") : Args.of(...parts)));
+      pieces.push(frameOf(replace ? Args.of(...parts, "REPLACE") : Args.of(...parts)));
       this.#expected.push(i);
     }
     if (pieces.length === 0) return pieces;
     if (select) {
-      pieces.unshift(frame(Args.of("SELECT", database)));
+      pieces.unshift(frameOf(Args.of("SELECT", database)));
       this.#expected.unshift(PREPARATION);
     }
     if (credentials > 0) {
       const words = Array.from({ length: credentialCount }, (_, k) => args.bytes(credentials + k));
-      pieces.unshift(frame(Args.of("AUTH", ...words)));
+      pieces.unshift(frameOf(Args.of("AUTH", ...words)));
       this.#expected.unshift(PREPARATION);
     }
     return pieces;
@@ -277,12 +277,6 @@ class Migration implements LinkUser {
     propagation.flush();
     this.client.writeOffset = propagation.offset;
   }
-}
-
-function frame(args: Args): Uint8Array {
-  const bytes = new Uint8Array(frameLength(args));
-  writeFrame(bytes, 0, args);
-  return bytes;
 }
 
 export const commands: Command[] = [migrate];

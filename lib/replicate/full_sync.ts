@@ -6,7 +6,7 @@
  * meanwhile stays in the stream and is sent when the replica has the snapshot.
  */
 
-import { hex } from "../bytes/ascii.ts";
+import { fromLatin1, hex } from "../bytes/ascii.ts";
 import { errorReply } from "../resp/errors.ts";
 import type { File } from "../platform/platform.ts";
 import type { Snapshot, SnapshotSink } from "../persist/snapshot.ts";
@@ -144,7 +144,7 @@ export class FullSync {
     engine.log.notice("Background RDB transfer terminated with success");
     for (const replica of replicas) {
       replica.client.link.onDrained = null;
-      replica.client.link.sendNow(line(mark).subarray(0, mark.length));
+      replica.client.link.sendNow(fromLatin1(mark));
       if (!this.#putOnline(replica)) continue;
       replica.startOnConfirmation = true;
       engine.log.notice(

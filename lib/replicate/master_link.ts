@@ -12,10 +12,11 @@
  */
 
 import { latin1 } from "../bytes/ascii.ts";
-import type { Part } from "../bytes/args.ts";
+import { Args, type Part } from "../bytes/args.ts";
 import { Client, type Link } from "../engine/client.ts";
 import { endRun, execute } from "../engine/execute.ts";
 import type { Connection, PlatformError } from "../platform/platform.ts";
+import { frameOf } from "../resp/frame.ts";
 import { Parsed, Parser } from "../resp/request.ts";
 import { Expiry } from "../store/keyspace.ts";
 import { line, type Replication } from "./replication.ts";
@@ -262,12 +263,7 @@ export class MasterLink implements Link, TransferOwner {
   }
 
   #sendCommand(parts: readonly Part[]): void {
-    let text = `*${parts.length}\r\n`;
-    for (const part of parts) {
-      const word = part instanceof Uint8Array ? latin1(part, 0, part.length) : String(part);
-      text += `$${word.length}\r\n${word}\r\n`;
-    }
-    this.#write(line(text).subarray(0, text.length));
+    this.#write(frameOf(Args.of(...parts)));
   }
 
   #write(bytes: Uint8Array): void {

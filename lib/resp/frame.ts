@@ -31,6 +31,13 @@ export function writeFrame(buf: Uint8Array, at: number, args: Args): number {
   return at;
 }
 
+/** The command in bytes of its own. */
+export function frameOf(args: Args): Uint8Array {
+  const bytes = new Uint8Array(frameLength(args));
+  writeFrame(bytes, 0, args);
+  return bytes;
+}
+
 function header(buf: Uint8Array, at: number, type: number, n: number): number {
   buf[at++] = type;
   at = writeInt(buf, at, n);
