@@ -67,12 +67,11 @@ test("executable: one file, started in an empty environment, is driven by redis-
     assert(existsSync(program));
 
     const port = await freePort();
-    const start = performance.now();
+
     const server = spawn(program, ["--port", String(port), "--save", ""], { cwd: dir, env: {}, stdio: "ignore" });
     const exited = new Promise<number | null>((resolve) => server.on("exit", resolve));
     try {
-      assertEquals(await firstPong(port, start + 20_000), "+PONG\r\n");
-      console.log(`first PONG after ${Math.round(performance.now() - start)} ms`);
+      assertEquals(await firstPong(port, performance.now() + 20_000), "+PONG\r\n");
 
       const cli = redisCli();
       if (cli !== null) {

@@ -3,7 +3,6 @@
 import type { Client } from "../engine/client.ts";
 import { type Command, command, container } from "../engine/command.ts";
 import { replyHelp } from "../engine/help.ts";
-import type { Histogram } from "../observe/histogram.ts";
 import { latencyDiagnosis, latencyGraph } from "../observe/latency_report.ts";
 import { errorReply } from "../resp/errors.ts";
 
@@ -81,7 +80,7 @@ function histogram(c: Client): void {
   const shown = timed(args.argc === 2 ? table : named);
   reply.map(shown.length);
   for (const cmd of shown) {
-    const durations = cmd.latency as Histogram;
+    const durations = cmd.latency!;
     reply.text(cmd.fullName);
     reply.map(2);
     reply.text("calls");

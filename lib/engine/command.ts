@@ -22,6 +22,7 @@
  */
 
 import type { Args } from "../bytes/args.ts";
+import type { Histogram } from "../observe/histogram.ts";
 import type { Client } from "./client.ts";
 import type { KeyPositions, KeySpec } from "./keys.ts";
 import { KeyFlag, legacyRange, parseKeySpecs } from "./keys.ts";
@@ -176,11 +177,6 @@ export interface CommandRow {
   subcommands?: Command[];
 }
 
-/** Collects the durations of a command's calls for LATENCY HISTOGRAM. */
-export interface LatencyHistogram {
-  record(microseconds: number): void;
-}
-
 /** One command, subcommand or container. */
 export class Command {
   readonly row: CommandRow;
@@ -210,7 +206,8 @@ export class Command {
   rejected: number;
   /** Calls that ran and replied with an error. */
   failed: number;
-  latency: LatencyHistogram | null;
+  /** The durations of its calls, for LATENCY HISTOGRAM; null before the first. */
+  latency: Histogram | null;
 
   /** Throws an Error on a row that makes no sense (an unknown flag word, a bad key spec). */
   constructor(row: CommandRow, parent: Command | null) {

@@ -10,8 +10,6 @@
  * The layout is that of the HdrHistogram library in Redis, because the limits of the counters can be seen in the replies.
  */
 
-import type { LatencyHistogram } from "../engine/command.ts";
-
 const FIRST_GROUP = 256;
 const GROUP_BITS = 7;
 const GROUP = 1 << GROUP_BITS;
@@ -21,17 +19,12 @@ const MOST = 1_000_000_000;
 /** The first limit in LATENCY HISTOGRAM's reply, in ns; each further one is twice as large. */
 const FIRST_LIMIT = 1024;
 
-export class Histogram implements LatencyHistogram {
+export class Histogram {
   readonly #counts = new Float64Array(COUNTERS);
   total = 0;
 
-  /** Counts a call that took so many microseconds. */
-  record(microseconds: number): void {
-    this.recordMany(microseconds, 1);
-  }
-
   /** Counts `calls` calls that took so many microseconds each. */
-  recordMany(microseconds: number, calls: number): void {
+  record(microseconds: number, calls: number): void {
     const nanos = Math.min(MOST, Math.max(1, Math.round(microseconds * 1000)));
     this.#counts[counterOf(nanos)] += calls;
     this.total += calls;

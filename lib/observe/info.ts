@@ -10,7 +10,6 @@ import { type Command, Deny } from "../engine/command.ts";
 import type { Engine } from "../engine/engine.ts";
 import { REDIS_VERSION } from "../engine/version.ts";
 import type { MasterLink } from "../replicate/master_link.ts";
-import type { Histogram } from "./histogram.ts";
 import { humanBytes, memoryReport, ratio } from "./memory.ts";
 
 type Field = readonly [name: string, value: string | number];
@@ -419,10 +418,10 @@ function latencyStats(engine: Engine): Field[] {
   const fields: Field[] = [];
   for (const cmd of allCommands(engine.table)) {
     if (cmd.latency === null) continue;
-    const histogram = cmd.latency as Histogram;
+    const { latency } = cmd;
     const values = percentiles.map((percentile) => {
       const name = percentile.toFixed(6).replace(/\.?0+$/, "");
-      return `p${name}=${(histogram.percentile(percentile) / 1000).toFixed(3)}`;
+      return `p${name}=${(latency.percentile(percentile) / 1000).toFixed(3)}`;
     });
     fields.push([`latency_percentiles_usec_${safe(cmd.fullName)}`, values.join(",")]);
   }

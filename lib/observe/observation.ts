@@ -121,8 +121,8 @@ export class Observation {
 
   #record(cmd: Command, micros: number, calls: number): void {
     if (!this.engine.config.values.latencyTracking) return;
-    if (cmd.latency === null) cmd.latency = new Histogram();
-    (cmd.latency as Histogram).recordMany(micros, calls);
+    cmd.latency ??= new Histogram();
+    cmd.latency.record(micros, calls);
   }
 
   #isSlow(cmd: Command, micros: number): boolean {
