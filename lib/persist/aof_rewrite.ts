@@ -1,13 +1,9 @@
 /**
  * Snapshots as commands, for `aof-use-rdb-preamble no`: the shortest commands that make the data set, up to 64 elements in each, as Redis
  * writes them (rewriteAppendOnlyFileRio, aof.c of 7.0).
- *
- * A stream is written as one RESTORE instead of Redis's XADD, XSETID, XGROUP and XCLAIM: it says the same in fewer bytes, and
- * exactly (deleted entries, idle times).
  */
 
-import { formatStoredDouble, fromLatin1 } from "../bytes/ascii.ts";
-import { Crc64 } from "../bytes/crc64.ts";
+import { formatStoredDouble } from "../bytes/ascii.ts";
 import type { Database } from "../store/database.ts";
 import type { Dict } from "../store/dict.ts";
 import { Type } from "../store/record.ts";
@@ -19,13 +15,11 @@ import { type SharedNode, unpacked } from "../store/types/quicklist.ts";
 import { SetView } from "../store/types/set.ts";
 import { ZsetView } from "../store/types/zset.ts";
 import type { Stream } from "../store/types/stream.ts";
+import { bulk, command, line, steadyBulk, text } from "./command_text.ts";
 import type { LargeFormat, Span } from "./large_value.ts";
-import { writePayload } from "./payload.ts";
-import { RDB_VERSION } from "./rdb_format.ts";
-import { RdbWriter } from "./rdb_writer.ts";
+import type { RdbWriter } from "./rdb_writer.ts";
 import type { SnapshotFormat } from "./snapshot.ts";
-import { RdbType } from "./value_codec.ts";
-import { writeStream } from "./value_stream.ts";
+import { streamCommands } from "./stream_commands.ts";
 
 /** Elements in one command. */
 const PER_COMMAND = 64;
@@ -107,11 +101,9 @@ export class CommandFormat implements SnapshotFormat {
         break;
       }
       default: {
-        const payload = writePayload(db, ref, true);
-        command(out, 4, "RESTORE");
-        key();
-        text(out, "0");
-        bulk(out, payload.buf, 0, payload.at);
+        const name = { buf: dict.keyBuffer(ref), off: dict.keyOffset(ref), len: dict.keyLength(ref) };
+        const steps = streamCommands(out, name, db.object(ref) as Stream);
+        while (steps.next().done !== true);
       }
     }
     const deadline = db.expireAtExact(ref);
@@ -128,7 +120,7 @@ export class CommandFormat implements SnapshotFormat {
   }
 }
 
-/** A large value as commands for so many elements each; a stream as one RESTORE, which is made in memory first. */
+/** A large value as commands for so many elements each. */
 class LargeCommands implements LargeFormat {
   #elements = 0;
   #done = 0;
@@ -178,34 +170,8 @@ class LargeCommands implements LargeFormat {
     }
   }
 
-  *stream(out: RdbWriter, stream: Stream): Iterable<void> {
-    const pieces: Uint8Array[] = [];
-    let length = 0;
-    const crc = new Crc64();
-    const payload = new RdbWriter(true, (buf, count) => {
-      const piece = buf.slice(0, count);
-      crc.update(piece, 0, count);
-      pieces.push(piece);
-      length += count;
-    });
-    payload.byte(RdbType.STREAM_LISTPACKS_2);
-    payload.length(stream.blocks.length);
-    yield* writeStream(payload, stream);
-    payload.byte(RDB_VERSION);
-    payload.byte(RDB_VERSION >> 8);
-    payload.flush();
-    const sum = new Uint8Array(8);
-    crc.write(sum, 0);
-    command(out, 4, "RESTORE");
-    bulk(out, this.key, 0, this.key.length);
-    text(out, "0");
-    line(out, `$${length + sum.length}`);
-    for (const piece of pieces) {
-      out.raw(piece, 0, piece.length);
-      yield;
-    }
-    out.raw(sum, 0, sum.length);
-    line(out, "");
+  stream(out: RdbWriter, stream: Stream): Iterable<void> {
+    return streamCommands(out, { buf: this.key, off: 0, len: this.key.length }, stream);
   }
 
   end(out: RdbWriter): void {
@@ -214,30 +180,4 @@ class LargeCommands implements LargeFormat {
     bulk(out, this.key, 0, this.key.length);
     text(out, this.deadline.toString());
   }
-}
-
-function command(out: RdbWriter, argc: number, name: string): void {
-  line(out, `*${argc}`);
-  text(out, name);
-}
-
-function text(out: RdbWriter, value: string): void {
-  bulk(out, fromLatin1(value), 0, value.length);
-}
-
-function bulk(out: RdbWriter, buf: Uint8Array, off: number, len: number): void {
-  line(out, `$${len}`);
-  out.raw(buf, off, len);
-  line(out, "");
-}
-
-/** The same for bytes that will not change, or not without the snapshot's being told. */
-function steadyBulk(out: RdbWriter, buf: Uint8Array, off: number, len: number): void {
-  line(out, `$${len}`);
-  out.steadyRaw(buf, off, len);
-  line(out, "");
-}
-
-function line(out: RdbWriter, value: string): void {
-  out.raw(fromLatin1(`${value}\r\n`), 0, value.length + 2);
 }

@@ -35,6 +35,7 @@ const idBytes = new Uint8Array(ID_BYTES);
 const id = new StreamId();
 const wide = new Int64();
 const audit = new BlockAudit();
+const block = new Block();
 
 export const streamCodec: ValueCodec = {
   type: Type.STREAM,
@@ -47,8 +48,10 @@ export const streamCodec: ValueCodec = {
   write(db: Database, ref: number, out: RdbWriter): void {
     const stream = db.object(ref) as Stream;
     out.length(stream.blocks.length);
-    const steps = writeStream(out, stream);
-    while (steps.next().done !== true);
+    for (let i = 0; i < stream.blocks.length; i++) writeBlock(out, stream, i);
+    writeCounters(out, stream);
+    const steps = writeGroups(out, stream);
+    while (steps !== null && steps.next().done !== true);
   },
 
   read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
@@ -69,20 +72,38 @@ export const streamCodec: ValueCodec = {
 
 /** Writes a stream that does not change meanwhile, from behind the number of its blocks on, in steps. */
 export function* writeStream(out: RdbWriter, stream: Stream): Generator<void, void, void> {
-  const block = new Block();
   for (let i = 0; i < stream.blocks.length; i++) {
-    block.open(stream.blocks, i);
-    packId(block.id);
-    out.string(idBytes, 0, ID_BYTES);
-    out.steadyString(block.buf, block.off, block.len);
+    writeBlock(out, stream, i);
     yield;
   }
+  writeCounters(out, stream);
+  const steps = writeGroups(out, stream);
+  if (steps !== null) yield* steps;
+}
+
+function writeBlock(out: RdbWriter, { blocks }: Stream, index: number): void {
+  block.open(blocks, index);
+  packId(block.id);
+  out.length(ID_BYTES);
+  out.raw(idBytes, 0, ID_BYTES);
+  out.steadyString(block.buf, block.off, block.len);
+}
+
+function writeCounters(out: RdbWriter, stream: Stream): void {
   out.length(stream.count);
   writeId(out, stream.lastId);
   writeId(out, stream.firstId);
   writeId(out, stream.maxDeletedId);
   writeCounter(out, stream.entriesAdded);
   out.length(stream.groups.size);
+}
+
+/** The steps of writing the groups; null where there are none, as in most streams. */
+function writeGroups(out: RdbWriter, stream: Stream): Generator<void, void, void> | null {
+  return stream.groups.size === 0 ? null : groupSteps(out, stream);
+}
+
+function* groupSteps(out: RdbWriter, stream: Stream): Generator<void, void, void> {
   for (const group of stream.groupsInOrder()) yield* writeGroup(out, group);
 }
 
