@@ -289,12 +289,6 @@ export class Persistence {
     );
   }
 
-  /** Gives up what is under way: another data set comes. */
-  cancelBackground(): void {
-    this.cancelSave();
-    this.aof.cancelRewrite();
-  }
-
   /** Gives a save up that is under way (FLUSHALL, SHUTDOWN): its file never gets the name. */
   cancelSave(): void {
     const sink = this.#sink;

@@ -104,17 +104,6 @@ function run(seed: number, steps: number, limit: number, score: (random: Xoshiro
       if (!tree.update(entry.score, entry.ref, s)) throw new Error(`step ${step}: not updated`);
       list.splice(index, 1);
       list.splice(placeOf(s, entry.ref), 0, { score: s, ref: entry.ref });
-    } else if (kind < 84) {
-      // The record moves: only the new one can be read.
-      const entry = list[index];
-      const ref = free.pop()!;
-      const newPlace = members.place[ref];
-      members.place[ref] = members.place[entry.ref];
-      members.place[entry.ref] = -1;
-      if (!tree.replaceRef(entry.score, entry.ref, ref)) throw new Error(`step ${step}: not replaced`);
-      members.place[entry.ref] = newPlace;
-      free.push(entry.ref);
-      entry.ref = ref;
     } else if (random.below(growing ? 400 : 60) === 0) {
       const end = index + random.below(random.below(20) === 0 ? list.length + 2 : 200);
       const expected = list.splice(index, end - index);

@@ -116,15 +116,6 @@ export class RankTree {
     return true;
   }
 
-  /** Tells that the record of an entry has moved from `old` to `ref`. Only `ref` needs to be readable. */
-  replaceRef(score: number, old: number, ref: number): boolean {
-    if (this.#root === 0 || !this.#locate(score, ref, old)) return false;
-    const leaf = pathNode[this.#height];
-    this.#words[leaf >>> PAGE_BITS][((leaf & IN_PAGE) << 1) + LEAF_REFS + pathPlace[this.#height]] = ref;
-    if (pathPlace[this.#height] === 0) this.#refreshPath();
-    return true;
-  }
-
   /** Number of entries before that one, -1 when it is not there. */
   rank(score: number, ref: number): number {
     if (this.#root === 0 || !this.#locate(score, ref, ref)) return -1;

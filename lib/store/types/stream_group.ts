@@ -149,15 +149,6 @@ export class Group {
     this.#write(DELIVERIES, count);
   }
 
-  /** The two words of `deliveries`. */
-  get deliveriesHigh(): number {
-    return this.pending.word(DELIVERIES);
-  }
-
-  get deliveriesLow(): number {
-    return this.pending.word(DELIVERIES + 1);
-  }
-
   /** `deliveryTime` and `deliveries` from a register. */
   setDeliveryTime({ hi, lo }: Int64): void {
     this.pending.setWide(TIME, hi, lo);
