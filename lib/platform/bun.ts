@@ -51,6 +51,7 @@ interface BunRuntime {
   readonly version: string;
   listen(options: Record<string, unknown>): BunListener;
   connect(options: Record<string, unknown>): Promise<BunSocket>;
+  gc(wait: boolean): void;
 }
 
 type AcceptHandler = (connection: Connection) => ConnectionHandler;
@@ -249,5 +250,7 @@ const net: Net = {
 
 /** The platform of a Bun process. */
 export function createPlatform(): Platform {
-  return { runtime: { name: "bun", version: bun.version }, net, ...createNodeParts() };
+  const parts = createNodeParts();
+  parts.process.collectGarbage = () => bun.gc(true);
+  return { runtime: { name: "bun", version: bun.version }, net, ...parts };
 }

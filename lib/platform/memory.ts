@@ -304,6 +304,7 @@ export class Machine {
       },
       memory: () => ({ rss: this.residentBytes, heapUsed: 0, heapTotal: 0, external: 0 }),
       totalSystemMemory: () => 8 * 1024 ** 3,
+      collectGarbage: () => {},
       cpu: () => ({ user: 0, system: 0 }),
       onSignal: (name, run) => {
         const runs = signals.get(name) ?? [];

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Command } from "../kit/client.ts";
 import { assertSameAsRedis, words } from "../kit/differential.ts";
 import { InProcess } from "../kit/inprocess.ts";
+import { startRedstart } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
 
 test("replies and errors are those of redis-server", async () => {
@@ -132,4 +133,20 @@ test("without a policy writes are refused, but not what frees memory", () => {
   assertEquals(server.run("SET", "k2", "v"), "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
   assertEquals(server.run("GET", "k").length, 1009);
   assertEquals(server.run("DEL", "k"), ":1\r\n");
+});
+
+test("MEMORY PURGE gives back what large values have left behind", async () => {
+  await using server = await startRedstart();
+  const client = await server.connect();
+  const residentMB = async () => {
+    const info = await client.call("INFO", "memory") as string;
+    return Number(/used_memory_rss:(\d+)/.exec(info)![1]) / 2 ** 20;
+  };
+  const large = "x".repeat(50_000_000);
+  for (let i = 0; i < 4; i++) await client.call("SET", `k${i}`, large);
+  assert(await residentMB() > 200, "the values are there");
+  await client.call("FLUSHALL");
+  assertEquals(await client.call("MEMORY", "PURGE"), { status: "OK" });
+  const after = await residentMB();
+  assert(after < 200, `${after} MB`);
 });
