@@ -44,6 +44,23 @@ test("mod: close ends the connections and frees the port; SHUTDOWN ends the serv
   other.close();
 });
 
+test("mod: a server that cannot go on ends, and the program does not", async () => {
+  const lines: string[] = [];
+  const server = await createServer({
+    config: { "enable-debug-command": "yes" },
+    log: (line) => lines.push(line),
+  });
+  const other = await Client.connect({ port: server.port });
+  const client = await Client.connect({ port: server.port });
+  client.send("DEBUG PANIC\r\n");
+  await server.closed;
+  assertEquals(await other.readToEnd(), "");
+  await assertRejects(() => Client.connect({ port: server.port }));
+  assert(lines.some((line) => line.includes("Guru Meditation: called by Unit Test")), lines.join(""));
+  await server.close();
+  client.close();
+});
+
 test("mod: a unix socket, a password, the log, a directory of its own", async () => {
   const dir = mkdtempSync(join(tmpdir(), "redstart-"));
   const here = process.cwd();

@@ -1,7 +1,7 @@
 /**
  * A server inside another program: the same `Server` as the command line starts, with a configuration made from options, a
- * directory of its own, and no hold on the process: it prints nothing, obeys no signal, and SHUTDOWN ends only itself. Any
- * number of them can run side by side.
+ * directory of its own, and no hold on the process: it prints nothing, obeys no signal, and neither SHUTDOWN nor a panic ends more than
+ * the server. Any number of them can run side by side.
  */
 
 import { Config } from "../config/config.ts";
@@ -30,7 +30,7 @@ export interface RedstartServer {
   readonly port: number;
   /** The unix socket's path, "" if none. */
   readonly path: string;
-  /** Fulfilled when the server has ended, by `close` or by a client's SHUTDOWN. */
+  /** Fulfilled when the server has ended: by `close`, by a client's SHUTDOWN, or because it could not go on. */
   readonly closed: Promise<void>;
   /** Saves if `save` asks for it, disconnects everybody and frees port and timers. Calling it again does no harm. */
   close(): Promise<void>;
@@ -43,7 +43,12 @@ export interface RedstartServer {
  * data file that cannot be read.
  */
 export async function createServer(options: ServerOptions = {}): Promise<RedstartServer> {
-  const platform = embeddedPlatform(await choosePlatform(), options.log ?? (() => {}));
+  const end = (): never => {
+    server.stop();
+    server.onEnd();
+    throw new Error("the server has ended");
+  };
+  const platform = embeddedPlatform(await choosePlatform(), options.log ?? (() => {}), end);
   const config = new Config(platform.files, platform.process);
   const port = options.port ?? 0;
   const tcp = options.port !== undefined || options.unixsocket === undefined;
@@ -91,8 +96,8 @@ function bytes(text: string): string {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
-/** The platform with a current directory and an output that belong to one server. */
-function embeddedPlatform(platform: Platform, log: (line: string) => void): Platform {
+/** The platform with a current directory, an output and an end that belong to one server. */
+function embeddedPlatform(platform: Platform, log: (line: string) => void, end: () => never): Platform {
   const { files } = platform;
   let directory = platform.process.currentDirectory();
   const decoder = new TextDecoder();
@@ -106,6 +111,8 @@ function embeddedPlatform(platform: Platform, log: (line: string) => void): Plat
     },
     stdout: (line: Uint8Array) => log(decoder.decode(line)),
     stderr: (line: Uint8Array) => log(decoder.decode(line)),
+    // Whoever finds that it cannot go on (a panic, a replica whose disk is full) must not end the program.
+    exit: end,
   });
   const place = (path: string): string => files.resolve(path.startsWith("/") ? path : `${directory}/${path}`);
   const own: Files = {
