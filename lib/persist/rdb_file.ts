@@ -438,7 +438,7 @@ class RdbLoad {
       return;
     }
     const hash = db.dict.hash(key.buf, 0, key.len[0]);
-    const isPlain = expireAt === null && this.#idle < 0 && this.#frequency < 0 && value.object === null;
+    const isPlain = expireAt === null && this.#idle < 0 && this.#frequency < 0;
     if (isPlain && db.dict.isExpecting && options.replace !== true) {
       const at = this.#waitingCount++;
       this.#waiting[at] = value.writeTo(db, key, 0, hash);

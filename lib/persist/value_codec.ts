@@ -104,8 +104,13 @@ export class LooseValue {
     return ref;
   }
 
-  /** Makes bytes the value of a new record that is not in the table yet; returns its ref. */
+  /** Makes it the value of a new record that is not in the table yet; returns its ref. */
   writeTo(db: Database, a: Args, i: number, hash: number): number {
+    if (this.object !== null) {
+      const ref = db.setObject(db.newRecord(a, i, this.type, 0, hash), this.object);
+      this.object = null;
+      return ref;
+    }
     const ref = db.newRecord(a, i, this.type, this.len, hash);
     db.writeValue(ref, this.buf, this.off, this.len);
     this.buf = NO_BYTES;

@@ -69,13 +69,17 @@ export class Stream implements CopyableCollection {
   #groups = NO_GROUPS;
   /** Nodes of Redis's tree for these blocks, -1 when not known. */
   #radixNodes = -1;
+  #overhead = STREAM_OVERHEAD;
+  #ledger: Ledger | null = null;
 
-  constructor(
-    slab: Slab,
-    readonly blocks: BlockList = new BlockList(slab),
-    readonly ledger: Ledger = new Ledger(slab),
-  ) {
-    ledger.add(STREAM_OVERHEAD);
+  /** `slab`: where the memory besides the blocks is accounted. */
+  constructor(readonly slab: Slab, readonly blocks: BlockList = new BlockList(slab)) {
+    slab.account(STREAM_OVERHEAD);
+  }
+
+  /** The account of the groups. */
+  get #groupLedger(): Ledger {
+    return this.#ledger ??= new Ledger(this.slab);
   }
 
   // ---- Entries -----------------------------------------------------------------------------------------------------------------
@@ -241,7 +245,7 @@ export class Stream implements CopyableCollection {
 
   /** Adds a group that is not there yet. */
   addGroup(name: string): Group {
-    const group = new Group(name, this.ledger);
+    const group = new Group(name, this.#groupLedger);
     this.#setGroup(group);
     return group;
   }
@@ -323,7 +327,7 @@ export class Stream implements CopyableCollection {
    */
   share(): Stream {
     // What is shared is accounted here, and nowhere else.
-    return this.#copyRest(new Stream(this.blocks.slab, this.blocks.share(), new Ledger(new Slab())), true);
+    return this.#copyRest(new Stream(new Slab(), this.blocks.share()), true);
   }
 
   /** Copies all but the blocks. */
@@ -333,18 +337,20 @@ export class Stream implements CopyableCollection {
     copy.lastId.copy(this.lastId);
     copy.maxDeletedId.copy(this.maxDeletedId);
     copy.entriesAdded = this.entriesAdded;
-    for (const group of this.groups.values()) copy.#setGroup(group.copy(copy.ledger, shared));
+    for (const group of this.groups.values()) copy.#setGroup(group.copy(copy.#groupLedger, shared));
     return copy;
   }
 
   release(budget = Infinity): boolean {
-    this.ledger.add(-this.ledger.bytes);
+    this.#ledger?.add(-this.#ledger.bytes);
+    this.slab.account(-this.#overhead);
+    this.#overhead = 0;
     this.#groups = NO_GROUPS;
     return this.blocks.release(budget / BLOCK_BUDGET);
   }
 
   memory(): number {
-    return this.ledger.bytes + this.blocks.bytes;
+    return this.#overhead + (this.#ledger === null ? 0 : this.#ledger.bytes) + this.blocks.bytes;
   }
 }
 

@@ -14,7 +14,7 @@
  * freed when the snapshot has ended (`Slab.keep`). Meanwhile the list knows which blocks are not shared, because they were made later.
  */
 
-import { copyBytes } from "../../bytes/span.ts";
+import { Copier, copyBytes } from "../../bytes/span.ts";
 import { IN_PAGE, MAX_BLOCK, PAGE_BITS, Slab } from "../slab.ts";
 import type { Blob } from "./blob.ts";
 import * as listpack from "./listpack.ts";
@@ -41,6 +41,7 @@ const NO_REFS = new Int32Array(0);
 const NO_BYTES = new Uint8Array(0);
 
 const element = new ListpackCursor();
+const copier = new Copier();
 
 export class BlockList {
   /** Number of blocks. */
@@ -295,7 +296,7 @@ export class Block implements Blob {
 
   /** Writes a listpack into a new block, which must be large enough. */
   write(buf: Uint8Array, off: number, len: number): void {
-    this.buf.set(buf.subarray(off, off + len), this.off);
+    copier.copy(buf, off, len, this.buf, this.off, this.#list!.ref(this.#index) >>> PAGE_BITS);
     this.#setLength(len);
   }
 
