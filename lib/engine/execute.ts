@@ -62,14 +62,11 @@ export function call(c: Client, cmd: Command): void {
   const together = (cmd.flags & TIMED_TOGETHER) !== 0 && (cmd.flags & Flag.BLOCKING) === 0;
   const alone = !outermost || engine.timeEach || !together;
   let start = 0;
-  if (alone) {
-    if (engine.runCommand !== null) endRun(c);
-    start = engine.platform.clock.monotonic();
-  } else if (engine.runCommand !== cmd) {
-    if (engine.runCommand !== null) endRun(c);
+  if (alone) start = endRun(c);
+  else if (engine.runCommand !== cmd) {
+    engine.runStart = endRun(c);
     engine.runCommand = cmd;
     engine.runCalls = 0;
-    engine.runStart = engine.platform.clock.monotonic();
   }
   engine.depth++;
   try {
@@ -100,14 +97,15 @@ export function call(c: Client, cmd: Command): void {
   }
 }
 
-/** Ends a run of fast commands that are timed together; also called at the end of each batch. */
-export function endRun(c: Client): void {
+/** Ends a run of fast commands that are timed together, if there is one; also called at the end of each batch. Returns what time it is. */
+export function endRun(c: Client): number {
   const engine = c.engine;
+  const now = engine.platform.clock.monotonic();
   const cmd = engine.runCommand;
-  if (cmd === null) return;
+  if (cmd === null) return now;
   engine.runCommand = null;
-  const micros = (engine.platform.clock.monotonic() - engine.runStart) * 1000;
-  if (engine.runCalls > 0) engine.observation.timedRun(c, cmd, micros, engine.runCalls);
+  if (engine.runCalls > 0) engine.observation.timedRun(c, cmd, (now - engine.runStart) * 1000, engine.runCalls);
+  return now;
 }
 
 /** A defect of ours must cost no more than the command that met it. */
