@@ -38,7 +38,7 @@ let scores = new Float64Array(64);
 const geoadd = command({
   name: "geoadd",
   arity: -5,
-  flags: "write denyoom",
+  flags: "write denyoom quick",
   keys: "1 RW update",
   acl: "geo",
   since: "3.2.0",
@@ -53,7 +53,7 @@ const geoadd = command({
 const geodist = command({
   name: "geodist",
   arity: -4,
-  flags: "readonly",
+  flags: "readonly quick",
   keys: "1 RO access",
   acl: "geo",
   since: "3.2.0",
@@ -67,7 +67,7 @@ const geodist = command({
 const geohash = command({
   name: "geohash",
   arity: -2,
-  flags: "readonly",
+  flags: "readonly quick",
   keys: "1 RO access",
   acl: "geo",
   since: "3.2.0",
@@ -81,7 +81,7 @@ const geohash = command({
 const geopos = command({
   name: "geopos",
   arity: -2,
-  flags: "readonly",
+  flags: "readonly quick",
   keys: "1 RO access",
   acl: "geo",
   since: "3.2.0",

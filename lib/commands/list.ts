@@ -149,7 +149,7 @@ const llen = command({
 const lmove = command({
   name: "lmove",
   arity: 5,
-  flags: "write denyoom",
+  flags: "write denyoom quick",
   acl: "list",
   since: "6.2.0",
   group: "list",
@@ -381,7 +381,7 @@ const rpop = command({
 const rpoplpush = command({
   name: "rpoplpush",
   arity: 3,
-  flags: "write denyoom",
+  flags: "write denyoom quick",
   acl: "list",
   since: "1.2.0",
   group: "list",

@@ -47,7 +47,7 @@ const object = container({
     command({
       name: "encoding",
       arity: 3,
-      flags: "readonly",
+      flags: "readonly quick",
       keys: "2 RO",
       acl: "keyspace",
       since: "2.2.3",
