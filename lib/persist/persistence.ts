@@ -408,8 +408,8 @@ export class Persistence {
   ): Promise<{ aux: ReadonlyMap<string, string>; end: number }> {
     const { engine } = this;
     try {
-      const { info, end } = await loadRdb(engine, source, options, this.progress());
-      this.#report(info.aux);
+      const onField = (name: string, value: string) => this.#report(name, value);
+      const { info, end } = await loadRdb(engine, source, { ...options, onField }, this.progress());
       this.functions = info.functions;
       this.keysLoaded = info.loaded;
       this.keysExpired = info.expired;
@@ -453,17 +453,16 @@ export class Persistence {
     };
   }
 
-  #report(aux: ReadonlyMap<string, string>): void {
+  /** What a file says of itself, for the log. */
+  #report(name: string, value: string): void {
     const { log, platform } = this.engine;
-    for (const [name, value] of aux) {
-      if (name.startsWith("%")) log.notice(`RDB '${name}': ${value}`);
-      else if (name === "redis-ver") log.notice(`Loading RDB produced by version ${value}`);
-      else if (name === "ctime") {
-        log.notice(`RDB age ${Math.max(0, Math.floor(platform.clock.now() / 1000) - Number(value))} seconds`);
-      } else if (name === "used-mem") {
-        log.notice(`RDB memory usage when created ${(Number(value) / 1048576).toFixed(2)} Mb`);
-      } else if (name === "aof-base" && value !== "0") log.notice("RDB is base AOF");
-    }
+    if (name.startsWith("%")) log.notice(`RDB '${name}': ${value}`);
+    else if (name === "redis-ver") log.notice(`Loading RDB produced by version ${value}`);
+    else if (name === "ctime") {
+      log.notice(`RDB age ${Math.max(0, Math.floor(platform.clock.now() / 1000) - Number(value))} seconds`);
+    } else if (name === "used-mem") {
+      log.notice(`RDB memory usage when created ${(Number(value) / 1048576).toFixed(2)} Mb`);
+    } else if (name === "aof-base" && value !== "0") log.notice("RDB is base AOF");
   }
 
   /** `aside`: the old data is there to be read while the new is loaded beside it. */

@@ -217,6 +217,8 @@ export interface LoadOptions {
   readonly keepExpired: boolean;
   /** Told of each key that is left out because it has expired, with the header's fields. */
   readonly onExpired?: (db: Database, key: Args, header: ReadonlyMap<string, string>) => void;
+  /** Told of each field of the header when it is read. */
+  readonly onField?: (name: string, value: string) => void;
   /** A key that is there already is replaced (DEBUG RELOAD NOFLUSH) instead of being an error. */
   readonly replace?: boolean;
   /** Where the keys go, instead of the server's databases. */
@@ -369,7 +371,9 @@ class RdbLoad {
         source.string();
         const name = latin1(source.bytes, source.bytesOff, source.bytesLen);
         source.string();
-        info.aux.set(name, latin1(source.bytes, source.bytesOff, source.bytesLen));
+        const value = latin1(source.bytes, source.bytesOff, source.bytesLen);
+        info.aux.set(name, value);
+        this.options.onField?.(name, value);
         return true;
       }
       case Opcode.FUNCTION2:

@@ -150,8 +150,11 @@ test("startup: data that cannot be read ends it with status 1 and the reason", a
     mkdirSync(join(dir, "folder"));
     writeFileSync(join(dir, "garbage"), "this is no RDB file");
     writeFileSync(join(dir, "file"), "");
+    // A header that is cut off after its first field.
+    writeFileSync(join(dir, "short"), "REDIS0010\xfa\x09redis-ver\x067.0.15\xfa", "latin1");
     const cases: [string[], string][] = [
       [["--dbfilename", "folder"], "# Fatal error loading the DB: Is a directory. Exiting."],
+      [["--dbfilename", "short"], "* Loading RDB produced by version 7.0.15"],
       [["--dbfilename", "garbage"], "# Fatal error loading the DB: Invalid argument. Exiting."],
       [
         ["--appendonly", "yes", "--appenddirname", "file"],
@@ -198,6 +201,8 @@ test("startup: a unix socket, removed at the end", async () => {
     const info = await client.call("CLIENT", "INFO") as string;
     assert(info.includes(`addr=${server.path}:0 laddr=${server.path}:0`), info);
     assert(info.includes("flags=U "), info);
+    const told = server.output();
+    assert(told.includes(`The server is now ready to accept connections at ${server.path}`), told);
     assertEquals(await server.stop(), 0);
     assert(!existsSync(server.path));
   } finally {
