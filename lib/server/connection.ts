@@ -7,8 +7,8 @@
  * probably follows) until the cron finds it too large or idle. So an idle connection owns no buffer at all.
  *
  * Out. The replies to all commands of a chunk gather in the server's reply buffer and leave with one write: long ones at once, short ones
- * when all clients that are ready in this turn of the loop have been served. What the peer does not take waits in a queue of blocks, bounded by client-output-buffer-limit; where no limit is set, a connection with a long queue is
- * not read any further until it shrinks. A batch of replies that is longer than the limit by itself is not sent at all.
+ * when all clients that are ready in this turn of the loop have been served. What the peer does not take waits in a queue of blocks,
+ * bounded by client-output-buffer-limit; where no limit is set, a connection with a long queue is not read any further until it shrinks. A batch of replies that is longer than the limit by itself is not sent at all.
  *
  * Figures. CLIENT LIST shows buffers that nobody has by himself here (qbuf-free, rbs, rbp). A client is charged the room in the
  * shared buffers that its own traffic calls for: as much for reading as one read may bring while it is active, and as
