@@ -183,7 +183,9 @@ const memory = container({
       summary: "Ask the allocator to release memory",
       tips: "request_policy:all_shards response_policy:all_succeeded",
       run(c) {
-        c.engine.keyspace.slab.purge();
+        const { slab } = c.engine.keyspace;
+        slab.purge();
+        slab.givenUp = 0;
         c.engine.platform.process.collectGarbage();
         c.reply.ok();
       },

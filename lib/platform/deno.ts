@@ -457,5 +457,10 @@ export function createPlatform(ownsProcess: boolean): Platform {
   const parts = createNodeParts();
   const epoll = ownsProcess ? createEpollParts() : null;
   Object.assign(parts.clock, epoll?.clock ?? { soon });
+  const collect = parts.process.collectGarbage;
+  parts.process.collectGarbage = (keepFreed = false) => {
+    collect();
+    if (!keepFreed) epoll?.returnFreed();
+  };
   return { runtime: { name: "deno", version: Deno.version.deno }, net: epoll?.net ?? net, ...parts };
 }

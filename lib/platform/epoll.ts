@@ -417,11 +417,25 @@ class EpollNet implements Net {
   }
 }
 
+/** V8 has freed in the background what it found to be garbage, after so many milliseconds. */
+const SWEPT = 200;
+
+interface EpollParts {
+  readonly net: Net;
+  readonly clock: Pick<Clock, "soon" | "monotonic">;
+  /** To be called when garbage has been collected: the C library keeps what is freed for itself, unless it is at the end of its heap. */
+  returnFreed(): void;
+}
+
 /** What a process that is only a server has instead of Deno's sockets and clock; null where this cannot work. */
-export function createEpollParts(): { readonly net: Net; readonly clock: Pick<Clock, "soon" | "monotonic"> } | null {
+export function createEpollParts(): EpollParts | null {
   const libc = openLibc();
   if (libc === null) return null;
   const monotonic = monotonicClock(libc);
   const loop = new Loop(new Sockets(libc), monotonic);
-  return { net: new EpollNet(loop), clock: { monotonic, soon: (run) => loop.soon(run) } };
+  return {
+    net: new EpollNet(loop),
+    clock: { monotonic, soon: (run) => loop.soon(run) },
+    returnFreed: () => void setTimeout(() => libc.malloc_trim(0n), SWEPT),
+  };
 }

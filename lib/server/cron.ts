@@ -14,6 +14,9 @@ import type { Server } from "./server.ts";
 const SLICE = 1;
 /** Clients looked after by each tick, at least. */
 const MIN_TURNS = 5;
+/** When so many bytes have been given up, they are returned to the system, which takes some 30 ms; at most once in so many milliseconds. */
+const MUCH = 32 * 1024 * 1024;
+const BETWEEN_COLLECTIONS = 5000;
 /** Buckets that a table which a snapshot had frozen catches up with at each tick. */
 const SETTLE = 4096;
 
@@ -28,6 +31,10 @@ export class Cron {
   activeExpire = true;
   /** DEBUG PAUSE-CRON. */
   paused = false;
+
+  /** Garbage is collected when memory is to be returned. Not in somebody else's program: that could have any number of objects. */
+  collectsGarbage = false;
+  #collectedAt = 0;
 
   constructor(readonly server: Server) {}
 
@@ -67,6 +74,7 @@ export class Cron {
     const { engine } = this.server;
     engine.migrationLinks.closeUnused();
     const now = engine.keyspace.now;
+    if (this.collectsGarbage) this.#returnMemory(now);
     for (const client of engine.clients.values()) {
       if (client.link instanceof ClientConnection) client.link.checkOutputLimit();
       if (timeout === 0 || client.isReplica || client.isTrusted || client.blocked !== null) continue;
@@ -76,6 +84,15 @@ export class Cron {
         client.link.close();
       }
     }
+  }
+
+  /** After FLUSHALL, say: without a reason to collect garbage, V8 would keep for ever what the data took. */
+  #returnMemory(now: number): void {
+    const { slab, graveyard } = this.server.engine.keyspace;
+    if (slab.givenUp < MUCH || graveyard.length > 0 || Math.abs(now - this.#collectedAt) < BETWEEN_COLLECTIONS) return;
+    this.#collectedAt = now;
+    slab.givenUp = 0;
+    this.server.platform.process.collectGarbage();
   }
 
   /** Looks after the buffers of some clients, so that each has its turn about once a second. */

@@ -64,6 +64,11 @@ export class Slab {
   readonly doubles: Float64Array[] = [NO_DOUBLES];
   /** Bytes of live blocks and large values. */
   used = 0;
+  /**
+   * Bytes of pages and large values that were given up and not needed again since. The system gets them back when the runtime collects
+   * garbage, of which it sees no need while little else is allocated. Whoever has it do so sets this to 0.
+   */
+  givenUp = 0;
 
   /** Large values by handle; a handle is an index. `null` where free. */
   readonly large: Uint8Array[] = [NO_BYTES];
@@ -134,6 +139,7 @@ export class Slab {
   /** Takes over `value`; returns its handle. */
   newLarge(value: Uint8Array): number {
     this.used += value.length + HANDLE_OVERHEAD;
+    this.givenUp = Math.max(0, this.givenUp - value.length);
     const handle = this.#freeLarge.pop() ?? this.large.length;
     this.large[handle] = value;
     return handle;
@@ -141,12 +147,15 @@ export class Slab {
 
   /** Puts another large value under the same handle. */
   replaceLarge(handle: number, value: Uint8Array): void {
-    this.used += value.length - this.large[handle].length;
+    const more = value.length - this.large[handle].length;
+    this.used += more;
+    this.givenUp = Math.max(0, this.givenUp - more);
     this.large[handle] = value;
   }
 
   freeLarge(handle: number): void {
     this.used -= this.large[handle].length + HANDLE_OVERHEAD;
+    this.givenUp += this.large[handle].length;
     this.large[handle] = NO_BYTES;
     this.#freeLarge.push(handle);
   }
@@ -205,6 +214,8 @@ export class Slab {
 
   /** Drops everything at once, without visiting it; all refs and handles become invalid. Some pages remain as spare ones. */
   reset(): void {
+    const before = this.reserved;
+    for (const value of this.large) this.givenUp += value.length;
     let kept = 0;
     for (let page = 1; page < this.bytes.length && kept < SPARE_PAGES; page++) {
       if (this.bytes[page] === NO_BYTES) continue;
@@ -226,6 +237,7 @@ export class Slab {
     this.#sparePages = Array.from({ length: kept }, (_, i) => kept - i);
     this.#freeNumbers = [];
     this.#livePages = 0;
+    this.givenUp += before - this.reserved;
     this.used = 0;
   }
 
@@ -245,6 +257,7 @@ export class Slab {
     let page = this.#sparePages.pop() ?? this.#takeEmptyPage();
     if (page === 0) {
       const memory = new ArrayBuffer(PAGE_BYTES);
+      this.givenUp = Math.max(0, this.givenUp - PAGE_BYTES);
       page = this.#freeNumbers.pop() ?? this.bytes.length;
       if (page >= 1 << 17) throw new RangeError("slab memory is exhausted (32 GiB)");
       this.bytes[page] = new Uint8Array(memory);
@@ -287,6 +300,7 @@ export class Slab {
     this.bytes[page] = NO_BYTES;
     this.words[page] = NO_WORDS;
     this.doubles[page] = NO_DOUBLES;
+    this.givenUp += PAGE_BYTES;
     this.#freeNumbers.push(page);
   }
 

@@ -147,6 +147,8 @@ test("MEMORY PURGE gives back what large values have left behind", async () => {
   assert(await residentMB() > 200, "the values are there");
   await client.call("FLUSHALL");
   assertEquals(await client.call("MEMORY", "PURGE"), { status: "OK" });
-  const after = await residentMB();
+  // V8 frees what it found in the background.
+  let after = await residentMB();
+  for (const end = Date.now() + 10_000; after >= 200 && Date.now() < end;) after = await residentMB();
   assert(after < 200, `${after} MB`);
 });

@@ -183,3 +183,21 @@ test("slab: large values and objects", () => {
   assertEquals(slab.objects[handle], null);
   assertEquals(slab.used, 0);
 });
+
+test("slab: what is given up is counted until it is needed again", () => {
+  const slab = new Slab();
+  const refs = [];
+  for (let i = 0; i < 40 * PAGE / 8192; i++) refs.push(slab.allocate(8192));
+  assertEquals(slab.givenUp, 0);
+  for (const ref of refs) slab.free(ref);
+  // The class keeps a page, and the pool some.
+  assertEquals(slab.givenUp, 23 * PAGE);
+  for (let i = 0; i < 27 * PAGE / 8192; i++) slab.allocate(8192);
+  assertEquals(slab.givenUp, 13 * PAGE);
+  slab.freeLarge(slab.newLarge(new Uint8Array(PAGE)));
+  assertEquals(slab.givenUp, 13 * PAGE);
+  slab.newLarge(new Uint8Array(100 * PAGE));
+  assertEquals(slab.givenUp, 0);
+  slab.reset();
+  assertEquals(slab.givenUp, (100 + 27 - 16) * PAGE);
+});
