@@ -85,6 +85,3 @@ log.notice("Ready to accept connections");
 const { unixsocket } = config.values;
 if (unixsocket !== null) log.notice(`The server is now ready to accept connections at ${unixsocket}`);
 server.cron.collectsGarbage = true;
-// Starting leaves megabytes of garbage, which V8 would keep until its heap has grown far beyond them. Whoever has waited comes first, and
-// the first data will need what is freed.
-platform.clock.after(100, () => process.collectGarbage(true));

@@ -92,11 +92,8 @@ export class Engine implements KeyspaceObserver {
   inBetween = false;
   /** Links that were given something and have not sent it yet. */
   gathering: Link[] = [];
-  /** What they are to send, where it is short: replies, and messages that only one client gets. */
-  readonly replies = new Outbox();
-  readonly messages = new Outbox();
-  /** Id of the client that had replies last. */
-  lastReplied = 0;
+  /** What they are to send, where it is the reply of a client that was served in between. */
+  readonly outbox = new Outbox();
   #sendingSoon = false;
   /** Clients whose command waits for the end of a pause. */
   postponed: Client[] = [];
@@ -219,7 +216,7 @@ export class Engine implements KeyspaceObserver {
     const links = this.gathering;
     this.gathering = [];
     for (const link of links) link.close();
-    this.#clearBoxes();
+    if (this.gathering.length === 0) this.outbox.clear();
   }
 
   /**
@@ -240,13 +237,7 @@ export class Engine implements KeyspaceObserver {
     const links = this.gathering;
     this.gathering = [];
     for (const link of links) link.sendGathered();
-    this.#clearBoxes();
-  }
-
-  #clearBoxes(): void {
-    if (this.gathering.length > 0) return;
-    this.replies.clear();
-    this.messages.clear();
+    if (this.gathering.length === 0) this.outbox.clear();
   }
 
   beginServing(client: Client): void {

@@ -1,6 +1,6 @@
 /**
- * Outbox: what is to be sent at the end of the present turn of the loop. What all links have lies in one buffer, one behind the other, so
- * that no client costs an object.
+ * Outbox: replies that wait for the end of somebody else's batch. All links' lie in one buffer, one behind the other, so that thousands
+ * of clients that one pipeline serves cost no object each.
  */
 
 import { copyBytes } from "../bytes/span.ts";

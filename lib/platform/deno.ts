@@ -458,9 +458,9 @@ export function createPlatform(ownsProcess: boolean): Platform {
   const epoll = ownsProcess ? createEpollParts() : null;
   Object.assign(parts.clock, epoll?.clock ?? { soon });
   const collect = parts.process.collectGarbage;
-  parts.process.collectGarbage = (keepFreed = false) => {
+  parts.process.collectGarbage = () => {
     collect();
-    if (!keepFreed) epoll?.returnFreed();
+    epoll?.returnFreed();
   };
   return { runtime: { name: "deno", version: Deno.version.deno }, net: epoll?.net ?? net, ...parts };
 }

@@ -436,6 +436,6 @@ export function createEpollParts(): EpollParts | null {
   return {
     net: new EpollNet(loop),
     clock: { monotonic, soon: (run) => loop.soon(run) },
-    returnFreed: () => void setTimeout(() => libc.malloc_trim(0n), SWEPT),
+    returnFreed: () => void setTimeout(() => void libc.malloc_trim(0n), SWEPT),
   };
 }

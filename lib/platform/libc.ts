@@ -75,7 +75,7 @@ const SYMBOLS = {
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
-  malloc_trim: { parameters: ["usize"], result: "i32" },
+  malloc_trim: { parameters: ["usize"], result: "i32", nonblocking: true },
   __errno_location: { parameters: [], result: "pointer" },
 } as const;
 

@@ -169,11 +169,8 @@ export interface Process {
   readonly machineBits: 32 | 64;
   memory(): { readonly rss: number; readonly heapUsed: number; readonly heapTotal: number; readonly external: number };
   totalSystemMemory(): number;
-  /**
-   * Has the runtime give back, now, what it keeps for objects and buffers that nobody uses any more. With `keepFreed`, what that frees may
-   * stay with the process.
-   */
-  collectGarbage(keepFreed?: boolean): void;
+  /** Has the runtime give back what it keeps for objects and buffers that nobody uses any more; the program waits meanwhile. */
+  collectGarbage(): void;
   /** CPU seconds so far. */
   cpu(): { readonly user: number; readonly system: number };
   onSignal(signal: "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGABRT", run: () => void): void;

@@ -6,9 +6,9 @@
  * along. When that buffer has been worked off, the parser goes back to a pool; the buffer stays for a while (the next large value
  * probably follows) until the cron finds it too large or idle. So an idle connection owns no buffer at all.
  *
- * Out. The replies to all commands of a chunk gather in the server's reply buffer and leave with one write: long ones at once, short ones
- * when all clients that are ready in this turn of the loop have been served. What the peer does not take waits in a queue of blocks,
- * bounded by client-output-buffer-limit; where no limit is set, a connection with a long queue is not read any further until it shrinks. A batch of replies that is longer than the limit by itself is not sent at all.
+ * Out. The replies to all commands of a chunk gather in the server's reply buffer and leave with one write. What the peer does not
+ * take waits in a queue of blocks, bounded by client-output-buffer-limit; where no limit is set, a connection with a long queue is
+ * not read any further until it shrinks. A batch of replies that is longer than the limit by itself is not sent at all.
  *
  * Figures. CLIENT LIST shows buffers that nobody has by himself here (qbuf-free, rbs, rbp). A client is charged the room in the
  * shared buffers that its own traffic calls for: as much for reading as one read may bring while it is active, and as
@@ -19,7 +19,6 @@ import { Deny } from "../engine/command.ts";
 import { Client, type Link } from "../engine/client.ts";
 import { clientInfo } from "../engine/client_info.ts";
 import { endRun, execute } from "../engine/execute.ts";
-import type { Outbox } from "../engine/outbox.ts";
 import { copyBytes } from "../bytes/span.ts";
 import type { OutputBufferLimit } from "../config/config.ts";
 import type { Connection, ConnectionHandler } from "../platform/platform.ts";
@@ -51,7 +50,7 @@ const BLOCK = 16 * 1024;
 /** Pieces from this length on are not copied into blocks. */
 const SHARED = 4 * 1024;
 const BLOCK_OVERHEAD = 48;
-/** Replies up to this length wait for the end of the turn. */
+/** Longer replies do not go to the outbox. */
 const OUTBOX_BYTES = 4 * 1024;
 const NO_BYTES = new Uint8Array(0);
 /** Never added to. */
@@ -124,11 +123,10 @@ export class ClientConnection implements ConnectionHandler, Link {
   #parser: Parser | null = null;
   /** The most that waited since the cron last looked. */
   #inputPeak = 0;
-  /** What is to be sent at the end of the turn, behind what waits at `[#boxFrom, #boxEnd)` of `#box`. */
+  /** What others have sent in the course of the present batch, behind what waits at `[#outboxFrom, #outboxEnd)` of the outbox. */
   #gathered: Uint8Array[] = NOTHING;
-  #box: Outbox;
-  #boxFrom = 0;
-  #boxEnd = 0;
+  #outboxFrom = 0;
+  #outboxEnd = 0;
   /** Bytes of the batch that is being worked off, 0 in between. */
   #batch = 0;
   /** Where in the reply buffer the replies begin that CLIENT REPLY may drop. */
@@ -148,7 +146,6 @@ export class ClientConnection implements ConnectionHandler, Link {
     this.isUnixSocket = isUnixSocket;
     this.descriptor = server.nextDescriptor++;
     this.client = new Client(server.engine, this);
-    this.#box = server.engine.replies;
     this.#peakSince = server.engine.keyspace.now;
   }
 
@@ -393,6 +390,8 @@ export class ClientConnection implements ConnectionHandler, Link {
   flush(): void {
     const { engine } = this.server;
     const { reply, stats } = engine;
+    const later = engine.holdReplies || engine.inBetween;
+    if (!later) this.sendGathered();
     this.#dropReplies();
     this.#droppable = 0;
     const { base } = reply;
@@ -407,16 +406,10 @@ export class ClientConnection implements ConnectionHandler, Link {
       reply.clear();
       return this.#closeOverLimit();
     }
-    // A short reply leaves when all clients that are ready now have been served: each write wakes somebody who competes for the processor.
-    // Whoever comes twice in succession is alone.
-    const isAlone = engine.lastReplied === this.client.id;
-    engine.lastReplied = this.client.id;
-    const waits = !isAlone && length <= OUTBOX_BYTES && this.outputBytes === 0;
-    if (waits || engine.holdReplies || engine.inBetween) {
-      this.#gatherCopy(engine.replies, reply.buf, base, reply.at);
+    if (later) {
+      this.#gatherCopy(reply.buf, base, reply.at);
       return reply.clear();
     }
-    if (this.#hasGathered) this.#sendGathered();
     stats.writes++;
     if (this.outputBytes > 0) this.#enqueue(reply.buf, 0, length, false);
     else {
@@ -440,11 +433,11 @@ export class ClientConnection implements ConnectionHandler, Link {
     if (this.client.closed || this.#closeWhenSent) return;
     const { engine } = this.server;
     if (engine.serving === null && !engine.holdReplies) return this.#sendNow(bytes, start, end, false);
-    this.#gatherCopy(engine.messages, bytes, start, end);
+    this.#gatherCopy(bytes, start, end);
   }
 
   get #hasGathered(): boolean {
-    return this.#gathered.length > 0 || this.#boxEnd > 0;
+    return this.#gathered.length > 0 || this.#outboxEnd > 0;
   }
 
   #gather(bytes: Uint8Array): void {
@@ -453,17 +446,17 @@ export class ClientConnection implements ConnectionHandler, Link {
     else this.#gathered = [bytes];
   }
 
-  /** Gathers a copy of `from[start, end)`, in the box if what has been gathered allows it. */
-  #gatherCopy(box: Outbox, from: Uint8Array, start: number, end: number): void {
+  /** Gathers a copy of `from[start, end)`. */
+  #gatherCopy(from: Uint8Array, start: number, end: number): void {
+    const { outbox, gathering } = this.server.engine;
     const isFirst = !this.#hasGathered;
-    const continues = this.#gathered.length === 0 && this.#box === box && this.#boxEnd === box.end;
-    if (end - start > OUTBOX_BYTES || !(isFirst || continues)) return this.#gather(from.slice(start, end));
+    const fits = isFirst || (this.#gathered.length === 0 && this.#outboxEnd === outbox.end);
+    if (!fits || end - start > OUTBOX_BYTES) return this.#gather(from.slice(start, end));
     if (isFirst) {
-      this.server.engine.gathering.push(this);
-      this.#box = box;
-      this.#boxFrom = box.end;
+      gathering.push(this);
+      this.#outboxFrom = outbox.end;
     }
-    this.#boxEnd = box.add(from, start, end);
+    this.#outboxEnd = outbox.add(from, start, end);
   }
 
   sendNow(bytes: Uint8Array): void {
@@ -474,21 +467,16 @@ export class ClientConnection implements ConnectionHandler, Link {
 
   sendGathered(): void {
     if (!this.#hasGathered) return;
-    this.#sendGathered();
-    if (this.#closeWhenSent && this.outputBytes === 0) this.connection.close();
-  }
-
-  #sendGathered(): void {
     const parts = this.#gathered;
-    const end = this.#boxEnd;
+    const end = this.#outboxEnd;
     this.#gathered = NOTHING;
-    this.#boxEnd = 0;
-    this.server.engine.stats.writes++;
-    if (end > 0) this.#sendNow(this.#box.buf, this.#boxFrom, end, false);
+    this.#outboxEnd = 0;
+    if (end > 0) this.#sendNow(this.server.engine.outbox.buf, this.#outboxFrom, end, false);
     if (parts.length > 0) {
       const bytes = parts.length === 1 ? parts[0] : this.server.joiner.join(parts);
       this.#sendNow(bytes, 0, bytes.length, true);
     }
+    if (this.#closeWhenSent && this.outputBytes === 0) this.connection.close();
   }
 
   /** Sends `bytes[start, end)`. `keeps` as in `#enqueue`. */

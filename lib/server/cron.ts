@@ -14,9 +14,8 @@ import type { Server } from "./server.ts";
 const SLICE = 1;
 /** Clients looked after by each tick, at least. */
 const MIN_TURNS = 5;
-/** When so many bytes have been given up, they are returned to the system, which takes some 30 ms; at most once in so many milliseconds. */
+/** Bytes that are worth a collection of garbage. */
 const MUCH = 32 * 1024 * 1024;
-const BETWEEN_COLLECTIONS = 5000;
 /** Buckets that a table which a snapshot had frozen catches up with at each tick. */
 const SETTLE = 4096;
 
@@ -34,7 +33,8 @@ export class Cron {
 
   /** Garbage is collected when memory is to be returned. Not in somebody else's program: that could have any number of objects. */
   collectsGarbage = false;
-  #collectedAt = 0;
+  #isFirst = true;
+  #commands = -1;
 
   constructor(readonly server: Server) {}
 
@@ -74,7 +74,7 @@ export class Cron {
     const { engine } = this.server;
     engine.migrationLinks.closeUnused();
     const now = engine.keyspace.now;
-    if (this.collectsGarbage) this.#returnMemory(now);
+    if (this.collectsGarbage) this.#returnMemory();
     for (const client of engine.clients.values()) {
       if (client.link instanceof ClientConnection) client.link.checkOutputLimit();
       if (timeout === 0 || client.isReplica || client.isTrusted || client.blocked !== null) continue;
@@ -86,11 +86,16 @@ export class Cron {
     }
   }
 
-  /** After FLUSHALL, say: without a reason to collect garbage, V8 would keep for ever what the data took. */
-  #returnMemory(now: number): void {
-    const { slab, graveyard } = this.server.engine.keyspace;
-    if (slab.givenUp < MUCH || graveyard.length > 0 || Math.abs(now - this.#collectedAt) < BETWEEN_COLLECTIONS) return;
-    this.#collectedAt = now;
+  /**
+   * Returns memory to the system when much has been given up, after FLUSHALL, say: without a reason to collect garbage, V8 would keep
+   * what the data took. Starting leaves garbage as well. As it takes some 30 ms, nobody must have asked for anything in the last second.
+   */
+  #returnMemory(): void {
+    const { stats, keyspace: { slab, graveyard } } = this.server.engine;
+    const isIdle = stats.commands === this.#commands && graveyard.length === 0;
+    this.#commands = stats.commands;
+    if (!isIdle || (slab.givenUp < MUCH && !this.#isFirst)) return;
+    this.#isFirst = false;
     slab.givenUp = 0;
     this.server.platform.process.collectGarbage();
   }

@@ -167,7 +167,8 @@ export async function measureMemory(contestant: Contestant, row: MemoryRow): Pro
     if (row.warmUp > 0) {
       await row.fill(client, row.warmUp);
       await client.ok("FLUSHALL");
-      await sleep(500);
+      // Long enough for a server that makes use of its idle time.
+      await sleep(2500);
     }
     before = residentBytes(server.pid);
     await row.fill(client, 1);
