@@ -177,20 +177,17 @@ export class Snapshot implements Barrier {
   go(): void {
     if (this.#scheduled || !this.#running) return;
     this.#scheduled = true;
-    const { platform: { clock }, stats } = this.engine;
-    let pause = this.#pace.pause(stats.commands);
+    const { clock } = this.engine.platform;
     if (this.#dawdling.due >= DAWDLE && !this.abandoned) {
-      pause = this.#dawdling.due;
+      clock.after(this.#dawdling.due, this.#slice);
       this.#dawdling.due = 0;
-    }
-    if (pause > 0) clock.after(pause, this.#slice);
-    else clock.soon(this.#slice);
+    } else clock.soon(this.#slice);
   }
 
   readonly #slice = (): void => {
     this.#scheduled = false;
     if (!this.#running || this.#isBlocked) return;
-    if (this.#pace.run(this.#step)) this.go();
+    if (this.#pace.run(this.engine.stats.commands, this.#step)) this.go();
   };
 
   readonly #step = (until: number): boolean => this.#walk(until);

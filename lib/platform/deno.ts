@@ -454,8 +454,8 @@ function soon(run: () => void): void {
 
 /** The platform of a Deno process; `ownsProcess` when it is only a server and may wait for its sockets as it likes. */
 export function createPlatform(ownsProcess: boolean): Platform {
-  const parts = createNodeParts();
   const epoll = ownsProcess ? createEpollParts() : null;
+  const parts = createNodeParts(epoll?.writeAside);
   Object.assign(parts.clock, epoll?.clock ?? { soon });
   const collect = parts.process.collectGarbage;
   parts.process.collectGarbage = () => {

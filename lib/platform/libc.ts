@@ -74,6 +74,7 @@ const SYMBOLS = {
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  write_aside: { name: "write", parameters: ["i32", "buffer", "usize"], result: "isize", nonblocking: true },
   clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
   malloc_trim: { parameters: ["usize"], result: "i32", nonblocking: true },
   __errno_location: { parameters: [], result: "pointer" },

@@ -12,6 +12,8 @@ import { platformError, toPlatformError } from "./errors.ts";
 import type { Clock, File, FileInfo, Files, Listener, Process, Random, TimerHandle } from "./platform.ts";
 import { Xoshiro } from "./random.ts";
 
+const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4));
+
 /** Runs a file operation; whatever it throws leaves as a `PlatformError`. */
 function attempt<T>(run: () => T): T {
   try {
@@ -38,12 +40,17 @@ function background<T>(start: (resolve: (value: T) => void, reject: (error: Erro
   return new Promise<T>(start).finally(() => inBackground--);
 }
 
+/** Writes in another thread; resolves with the number of bytes that the system took, -1 if it took none. */
+export type WriteAside = (fd: number, bytes: Uint8Array, start: number, end: number) => Promise<number>;
+
 class NodeFile implements File {
   readonly #fd: number;
+  readonly #writeAside: WriteAside | null;
   #closed = false;
 
-  constructor(fd: number) {
+  constructor(fd: number, writeAside: WriteAside | null) {
     this.#fd = fd;
+    this.#writeAside = writeAside;
   }
 
   write(bytes: Uint8Array, start = 0, end = bytes.length): void {
@@ -58,6 +65,19 @@ class NodeFile implements File {
   writeAsync(bytes: Uint8Array, start = 0, end = bytes.length): Promise<void> {
     return background((resolve, reject) => {
       let at = start;
+      if (this.#writeAside !== null) {
+        const write = this.#writeAside;
+        const step = (): Promise<void> | void => {
+          if (at >= end) return resolve();
+          return write(this.#fd, bytes, at, end).then((count) => {
+            // What is wrong is only known to the other thread: once more, to be told.
+            if (count < 0) count = fs.writeSync(this.#fd, bytes, at, end - at, null);
+            at += count;
+            return step();
+          });
+        };
+        return void Promise.resolve(step()).catch((failure) => reject(writeError(failure, at - start)));
+      }
       const step = (): void => {
         if (at >= end) return resolve();
         fs.write(this.#fd, bytes, at, end - at, null, (failure, count) => {
@@ -137,6 +157,12 @@ class NodeFile implements File {
 }
 
 class NodeFiles implements Files {
+  readonly #writeAside: WriteAside | null;
+
+  constructor(writeAside: WriteAside | null) {
+    this.#writeAside = writeAside;
+  }
+
   read(name: string): Uint8Array {
     return attempt(() => fs.readFileSync(name));
   }
@@ -146,7 +172,7 @@ class NodeFiles implements Files {
   }
 
   open(name: string, flags: string, mode = 0o644): File {
-    return attempt(() => new NodeFile(fs.openSync(name, flags, mode)));
+    return attempt(() => new NodeFile(fs.openSync(name, flags, mode), this.#writeAside));
   }
 
   stat(name: string): FileInfo | null {
@@ -238,7 +264,7 @@ class NodeClock implements Clock {
   }
 
   block(ms: number): void {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    Atomics.wait(NEVER_NOTIFIED, 0, 0, ms);
   }
 
   after(ms: number, run: () => void): TimerHandle {
@@ -385,11 +411,13 @@ function unpredictableBytes(count: number): Uint8Array {
 }
 
 /** Everything but the network and the runtime's name. */
-export function createNodeParts(): { files: Files; clock: Clock; random: Random; process: Process } {
+export function createNodeParts(
+  writeAside: WriteAside | null = null,
+): { files: Files; clock: Clock; random: Random; process: Process } {
   const words = new Uint32Array(2);
   crypto.getRandomValues(words);
   const random = new Xoshiro((words[0] >>> 11) * 0x1_0000_0000 + words[1], unpredictableBytes);
-  return { files: new NodeFiles(), clock: new NodeClock(), random, process: new NodeProcess() };
+  return { files: new NodeFiles(writeAside), clock: new NodeClock(), random, process: new NodeProcess() };
 }
 
 /** Makes way for a unix socket: a stale one left by a dead process is removed, anything else in the way is an error. */

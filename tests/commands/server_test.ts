@@ -1,8 +1,10 @@
 /** Commands of the server as a whole, against redis-server where both must agree, in the process where time matters. */
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { assert, assertEquals } from "@std/assert";
 import type { Command } from "../kit/client.ts";
 import { assertSameAsRedis, words } from "../kit/differential.ts";
+import { residentBytes } from "../bench/process.ts";
 import { InProcess } from "../kit/inprocess.ts";
 import { startRedstart } from "../kit/server.ts";
 import { test } from "../kit/test.ts";
@@ -151,4 +153,19 @@ test("MEMORY PURGE gives back what large values have left behind", async () => {
   let after = await residentMB();
   for (const end = Date.now() + 10_000; after >= 200 && Date.now() < end;) after = await residentMB();
   assert(after < 200, `${after} MB`);
+});
+
+test("what FLUSHALL has given up is returned to the system while nobody asks for anything", async () => {
+  await using server = await startRedstart();
+  const client = await server.connect();
+  const large = "x".repeat(50_000_000);
+  for (let i = 0; i < 4; i++) await client.call("SET", `k${i}`, large);
+  const before = residentBytes(server.pid);
+  await client.call("FLUSHALL");
+  let after = before;
+  for (const end = Date.now() + 30_000; after > before - 100e6 && Date.now() < end;) {
+    await sleep(100);
+    after = residentBytes(server.pid);
+  }
+  assert(after <= before - 100e6, `${after} of ${before}`);
 });
