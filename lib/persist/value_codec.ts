@@ -8,9 +8,11 @@
  */
 
 import type { Args } from "../bytes/args.ts";
+import { Copier } from "../bytes/span.ts";
 import type { ConfigValues } from "../config/values.ts";
 import type { Database } from "../store/database.ts";
 import type { Keyspace } from "../store/keyspace.ts";
+import { PAGE_BITS } from "../store/slab.ts";
 import type { Collection } from "../store/record.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
@@ -65,6 +67,8 @@ export interface ValueCodec {
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** For new keys: they come to a few pages at a time, unlike those that are overwritten. */
+const copier = new Copier();
 
 /** A value without a key. One object serves many values in turn. */
 export class LooseValue {
@@ -112,7 +116,7 @@ export class LooseValue {
       return ref;
     }
     const ref = db.newRecord(a, i, this.type, this.len, hash);
-    db.writeValue(ref, this.buf, this.off, this.len);
+    copier.copy(this.buf, this.off, this.len, db.valueBuffer(ref), db.valueOffset(ref), ref >>> PAGE_BITS);
     this.buf = NO_BYTES;
     return ref;
   }

@@ -10,7 +10,7 @@
  */
 
 import type { Args } from "../bytes/args.ts";
-import { Copier } from "../bytes/span.ts";
+import { copyBytes } from "../bytes/span.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Dict, OUTSIDE } from "./dict.ts";
 import { DEL, EXPIRED, KEY_MISS, type KeyEvent, NEW } from "./events.ts";
@@ -42,8 +42,6 @@ const LENGTH = 0x7fffffff;
 const GENERATION = 1 << 31;
 
 const TWO32 = 4294967296;
-
-const copier = new Copier();
 
 export class Database {
   dict: Dict;
@@ -222,7 +220,7 @@ export class Database {
   /** Writes the first `len` bytes of a string or blob that is at least so long. */
   writeValue(ref: number, buf: Uint8Array, off: number, len: number): void {
     this.beforeOverwrite(ref, 0, len);
-    copier.copy(buf, off, len, this.valueBuffer(ref), this.valueOffset(ref), ref >>> PAGE_BITS);
+    copyBytes(buf, off, len, this.valueBuffer(ref), this.valueOffset(ref));
   }
 
   /** To be called before bytes of a string that may be long are overwritten where they are. */
