@@ -52,6 +52,8 @@ interface BunRuntime {
   listen(options: Record<string, unknown>): BunListener;
   connect(options: Record<string, unknown>): Promise<BunSocket>;
   gc(wait: boolean): void;
+  /** Gives up what the runtime keeps to be faster. */
+  shrink(): void;
 }
 
 type AcceptHandler = (connection: Connection) => ConnectionHandler;
@@ -251,6 +253,9 @@ const net: Net = {
 /** The platform of a Bun process. */
 export function createPlatform(): Platform {
   const parts = createNodeParts();
-  parts.process.collectGarbage = () => bun.gc(true);
+  parts.process.collectGarbage = () => {
+    bun.shrink();
+    bun.gc(true);
+  };
   return { runtime: { name: "bun", version: bun.version }, net, ...parts };
 }

@@ -14,8 +14,9 @@ import type { Server } from "./server.ts";
 const SLICE = 1;
 /** Clients looked after by each tick, at least. */
 const MIN_TURNS = 5;
-/** Bytes that are worth a collection of garbage. */
+/** Bytes given up, or sent and received, that are worth a collection of garbage. */
 const MUCH = 32 * 1024 * 1024;
+const MUCH_TRAFFIC = 8 * 1024 * 1024;
 /** Buckets that a table which a snapshot had frozen catches up with at each tick. */
 const SETTLE = 4096;
 
@@ -35,6 +36,8 @@ export class Cron {
   collectsGarbage = false;
   #isFirst = true;
   #commands = -1;
+  /** Bytes sent and received by the last collection. */
+  #traffic = 0;
 
   constructor(readonly server: Server) {}
 
@@ -88,14 +91,18 @@ export class Cron {
 
   /**
    * Returns memory to the system when much has been given up, after FLUSHALL, say: without a reason to collect garbage, V8 would keep
-   * what the data took. Starting leaves garbage as well. As it takes some 30 ms, nobody must have asked for anything in the last second.
+   * what the data took. Starting leaves garbage as well, and so does traffic, if little. As it takes some 30 ms, nobody must have asked for
+   * anything in the last second.
    */
   #returnMemory(): void {
     const { stats, keyspace: { slab, graveyard } } = this.server.engine;
     const isIdle = stats.commands === this.#commands && graveyard.length === 0;
     this.#commands = stats.commands;
-    if (!isIdle || (slab.givenUp < MUCH && !this.#isFirst)) return;
+    const traffic = stats.input + stats.output;
+    const isMuch = slab.givenUp >= MUCH || Math.abs(traffic - this.#traffic) >= MUCH_TRAFFIC;
+    if (!isIdle || !(isMuch || this.#isFirst)) return;
     this.#isFirst = false;
+    this.#traffic = traffic;
     slab.givenUp = 0;
     this.server.platform.process.collectGarbage();
   }

@@ -157,7 +157,10 @@ export interface Memory {
   readonly perElement: number;
 }
 
-/** Fills a fresh server and reads what the process occupies a second later. Null if it lacks a command. */
+/** Milliseconds until a server has come to rest, which may make use of its idle time. */
+const REST = 2500;
+
+/** Fills a fresh server and reads what the process occupies when it has come to rest. Null if it lacks a command. */
 export async function measureMemory(contestant: Contestant, row: MemoryRow): Promise<Memory | null> {
   await using server = await startServer(commandLine(contestant));
   const client = await server.connect();
@@ -167,8 +170,7 @@ export async function measureMemory(contestant: Contestant, row: MemoryRow): Pro
     if (row.warmUp > 0) {
       await row.fill(client, row.warmUp);
       await client.ok("FLUSHALL");
-      // Long enough for a server that makes use of its idle time.
-      await sleep(2500);
+      await sleep(REST);
     }
     before = residentBytes(server.pid);
     await row.fill(client, 1);
@@ -176,7 +178,7 @@ export async function measureMemory(contestant: Contestant, row: MemoryRow): Pro
     if (/unknown command/.test(String(error))) return null;
     throw error;
   }
-  await sleep(1000);
+  await sleep(REST);
   const resident = residentBytes(server.pid);
   return { resident, perElement: (resident - before) / row.elements };
 }
