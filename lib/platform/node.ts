@@ -43,12 +43,17 @@ function background<T>(start: (resolve: (value: T) => void, reject: (error: Erro
 /** Writes in another thread; resolves with the number of bytes that the system took, -1 if it took none. */
 export type WriteAside = (fd: number, bytes: Uint8Array, start: number, end: number) => Promise<number>;
 
+const writeInPool: WriteAside = (fd, bytes, start, end) =>
+  new Promise((resolve, reject) => {
+    fs.write(fd, bytes, start, end - start, null, (failure, count) => failure ? reject(failure) : resolve(count));
+  });
+
 class NodeFile implements File {
   readonly #fd: number;
-  readonly #writeAside: WriteAside | null;
+  readonly #writeAside: WriteAside;
   #closed = false;
 
-  constructor(fd: number, writeAside: WriteAside | null) {
+  constructor(fd: number, writeAside: WriteAside) {
     this.#fd = fd;
     this.#writeAside = writeAside;
   }
@@ -63,31 +68,20 @@ class NodeFile implements File {
   }
 
   writeAsync(bytes: Uint8Array, start = 0, end = bytes.length): Promise<void> {
-    return background((resolve, reject) => {
-      let at = start;
-      if (this.#writeAside !== null) {
-        const write = this.#writeAside;
-        const step = (): Promise<void> | void => {
-          if (at >= end) return resolve();
-          return write(this.#fd, bytes, at, end).then((count) => {
-            // What is wrong is only known to the other thread: once more, to be told.
-            if (count < 0) count = fs.writeSync(this.#fd, bytes, at, end - at, null);
-            at += count;
-            return step();
-          });
-        };
-        return void Promise.resolve(step()).catch((failure) => reject(writeError(failure, at - start)));
+    return background((resolve, reject) => void this.#writeAll(bytes, start, end).then(resolve, reject));
+  }
+
+  async #writeAll(bytes: Uint8Array, start: number, end: number): Promise<void> {
+    let at = start;
+    try {
+      while (at < end) {
+        const count = await this.#writeAside(this.#fd, bytes, at, end);
+        // What is wrong is only known to the other thread: once more, to be told.
+        at += count < 0 ? fs.writeSync(this.#fd, bytes, at, end - at, null) : count;
       }
-      const step = (): void => {
-        if (at >= end) return resolve();
-        fs.write(this.#fd, bytes, at, end - at, null, (failure, count) => {
-          if (failure) return reject(writeError(failure, at - start));
-          at += count;
-          step();
-        });
-      };
-      step();
-    });
+    } catch (thrown) {
+      throw writeError(thrown, at - start);
+    }
   }
 
   read(into: Uint8Array, start: number, end: number, position = -1): number {
@@ -157,9 +151,9 @@ class NodeFile implements File {
 }
 
 class NodeFiles implements Files {
-  readonly #writeAside: WriteAside | null;
+  readonly #writeAside: WriteAside;
 
-  constructor(writeAside: WriteAside | null) {
+  constructor(writeAside: WriteAside) {
     this.#writeAside = writeAside;
   }
 
@@ -412,7 +406,7 @@ function unpredictableBytes(count: number): Uint8Array {
 
 /** Everything but the network and the runtime's name. */
 export function createNodeParts(
-  writeAside: WriteAside | null = null,
+  writeAside: WriteAside = writeInPool,
 ): { files: Files; clock: Clock; random: Random; process: Process } {
   const words = new Uint32Array(2);
   crypto.getRandomValues(words);

@@ -34,10 +34,9 @@ export class Cron {
 
   /** Garbage is collected when memory is to be returned. Not in somebody else's program: that could have any number of objects. */
   collectsGarbage = false;
-  #isFirst = true;
-  #commands = -1;
-  /** Bytes sent and received by the last collection. */
+  /** Bytes sent and received a second ago, and by the last collection. */
   #traffic = 0;
+  #collectedTraffic = -Infinity;
 
   constructor(readonly server: Server) {}
 
@@ -91,18 +90,18 @@ export class Cron {
 
   /**
    * Returns memory to the system when much has been given up, after FLUSHALL, say: without a reason to collect garbage, V8 would keep
-   * what the data took. Starting leaves garbage as well, and so does traffic, if little. As it takes some 30 ms, nobody must have asked for
-   * anything in the last second.
+   * what the data took. Starting leaves garbage as well, and so does traffic, if little. As it takes some 30 ms, nobody must have sent or
+   * been sent anything in the last second.
    */
   #returnMemory(): void {
     const { stats, keyspace: { slab, graveyard } } = this.server.engine;
-    const isIdle = stats.commands === this.#commands && graveyard.length === 0;
-    this.#commands = stats.commands;
-    const traffic = stats.input + stats.output;
-    const isMuch = slab.givenUp >= MUCH || Math.abs(traffic - this.#traffic) >= MUCH_TRAFFIC;
-    if (!isIdle || !(isMuch || this.#isFirst)) return;
-    this.#isFirst = false;
+    const traffic = stats.input + stats.output + stats.replicationInput + stats.replicationOutput;
+    const isIdle = traffic === this.#traffic && graveyard.length === 0;
     this.#traffic = traffic;
+    if (!isIdle) return;
+    // CONFIG RESETSTAT begins to count anew.
+    if (slab.givenUp < MUCH && Math.abs(traffic - this.#collectedTraffic) < MUCH_TRAFFIC) return;
+    this.#collectedTraffic = traffic;
     slab.givenUp = 0;
     this.server.platform.process.collectGarbage();
   }
