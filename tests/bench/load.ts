@@ -5,6 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, type Command, encodeCommands } from "../kit/client.ts";
 import type { TestServer } from "../kit/server.ts";
@@ -120,6 +121,19 @@ export async function steadyWrites(server: TestServer, keys: number): Promise<Wr
       stopped = true;
       await writing;
       client.close();
+    },
+  };
+}
+
+/** Sets random keys of redis-benchmark's as fast as the server takes them, at pipeline 16. */
+export function fullWrites(server: TestServer, keys: number): Writes {
+  const args = ["-p", String(server.port), "-t", "set", "-r", String(keys), "-n", String(1e9), "-P", "16", "-d", "32"];
+  const child = spawn("redis-benchmark", args, { stdio: "ignore" });
+  return {
+    async stop() {
+      const exited = once(child, "exit");
+      child.kill();
+      await exited;
     },
   };
 }

@@ -9,7 +9,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startServer, type TestServer } from "../kit/server.ts";
-import { fillStrings, sampleLatency, steadyWrites } from "./load.ts";
+import { fillStrings, fullWrites, sampleLatency, steadyWrites, type Writes } from "./load.ts";
 import {
   commandLine,
   type Contestant,
@@ -21,6 +21,7 @@ import {
   startAll,
   stopAll,
 } from "./measure.ts";
+import { proportionalBytes } from "./process.ts";
 import { SET_ROW } from "./rows.ts";
 
 /** All rows of the table, measured on all contestants. */
@@ -51,12 +52,20 @@ async function measureAppending(contestants: readonly Contestant[], policy: stri
   }
 }
 
-/** What is found out about one server's snapshots; one item per run, latencies of all runs together. */
+/** Latencies of GET in milliseconds, of all runs together. */
+class Latencies {
+  readonly quiet: number[] = [];
+  readonly saving: number[] = [];
+}
+
+/** What is found out about one server's snapshots; one item per run. */
 class Snapshots {
   readonly seconds: number[] = [];
   readonly loads: number[] = [];
-  readonly quiet: number[] = [];
-  readonly saving: number[] = [];
+  /** Memory at its peak during a snapshot, to what it was before. */
+  readonly growth: number[] = [];
+  readonly besideSteadyWrites = new Latencies();
+  readonly besideFullWrites = new Latencies();
 }
 
 async function measureSnapshots(contestants: readonly Contestant[], effort: Effort): Promise<Figure[]> {
@@ -71,11 +80,11 @@ async function measureSnapshots(contestants: readonly Contestant[], effort: Effo
     for (let run = 0; run <= effort.runs; run++) {
       for (const [i, server] of [...servers.values()].entries()) {
         const seconds = await save(server);
-        const { quiet, saving } = await latencies(server, effort.keys);
-        if (run === 0) continue;
-        results[i].seconds.push(seconds);
-        results[i].quiet.push(...quiet);
-        results[i].saving.push(...saving);
+        const result = run === 0 ? new Snapshots() : results[i];
+        result.seconds.push(seconds);
+        await sampleLatencies(result.besideSteadyWrites, server, await steadyWrites(server, effort.keys), effort.keys);
+        await sampleLatencies(result.besideFullWrites, server, fullWrites(server, effort.keys), effort.keys);
+        result.growth.push(await memoryGrowth(server, fullWrites(server, effort.keys)));
       }
     }
     for (const [i, [name, server]] of [...servers].entries()) {
@@ -90,33 +99,59 @@ async function measureSnapshots(contestants: readonly Contestant[], effort: Effo
   }
   const medians = (of: (result: Snapshots) => number[]) => results.map((result) => median(of(result)));
   const keys = `${effort.keys / 1e6} M keys`;
-  const latency = (name: string, part: number, of: (result: Snapshots) => number[]): Figure => ({
-    name: `GET beside 10,000 SET/s, ${name}, ms`,
-    digits: 2,
-    values: results.map((result) => percentile(of(result), part)),
-  });
+  const latencies = (writes: string, of: (result: Snapshots) => Latencies): Figure[] =>
+    ([["p50", 0.5], ["p99", 0.99], ["max", 1]] as const).flatMap(([name, part]) => [
+      {
+        name: `GET beside ${writes}, ${name}, ms`,
+        digits: 2,
+        values: results.map((result) => percentile(of(result).quiet, part)),
+      },
+      {
+        name: `GET beside ${writes}, ${name} during BGSAVE, ms`,
+        digits: 2,
+        values: results.map((result) => percentile(of(result).saving, part)),
+      },
+    ]);
   return [
     { name: `BGSAVE of ${keys}, s`, digits: 2, values: medians((result) => result.seconds) },
-    ...([["p50", 0.5], ["p99", 0.99], ["max", 1]] as const).flatMap(([name, part]) => [
-      latency(name, part, (result) => result.quiet),
-      latency(`${name} during BGSAVE`, part, (result) => result.saving),
-    ]),
+    ...latencies("10,000 SET/s", (result) => result.besideSteadyWrites),
+    ...latencies("SET at full speed", (result) => result.besideFullWrites),
+    { name: "memory during BGSAVE beside SET at full speed, ×", digits: 2, values: medians((result) => result.growth) },
     { name: `loading ${keys}, s`, digits: 2, values: medians((result) => result.loads) },
   ];
 }
 
-/** Latencies of GET under write load: during a BGSAVE, and for as long without one. */
-async function latencies(server: TestServer, keys: number): Promise<{ quiet: number[]; saving: number[] }> {
-  const writes = await steadyWrites(server, keys);
+/** Samples GET under write load: during a BGSAVE, and for as long without one. Ends the writes. */
+async function sampleLatencies(to: Latencies, server: TestServer, writes: Writes, keys: number): Promise<void> {
   try {
     // Long enough for writer and prober to be in step.
     await sleep(100);
     let seconds = 0;
-    const saving = await sampleLatency(server, keys, async () => {
-      seconds = await save(server);
-    });
-    const quiet = await sampleLatency(server, keys, () => sleep(seconds * 1000));
-    return { quiet, saving };
+    to.saving.push(
+      ...await sampleLatency(server, keys, async () => {
+        seconds = await save(server);
+      }),
+    );
+    to.quiet.push(...await sampleLatency(server, keys, () => sleep(seconds * 1000)));
+  } finally {
+    await writes.stop();
+  }
+}
+
+/** Memory of the server and its children at the peak of a BGSAVE under write load, to that before. Ends the writes. */
+async function memoryGrowth(server: TestServer, writes: Writes): Promise<number> {
+  try {
+    await sleep(500);
+    const before = proportionalBytes(server.pid);
+    let peak = before;
+    let isSaving = true;
+    const saved = save(server).finally(() => isSaving = false);
+    while (isSaving) {
+      peak = Math.max(peak, proportionalBytes(server.pid));
+      await sleep(20);
+    }
+    await saved;
+    return peak / before;
   } finally {
     await writes.stop();
   }

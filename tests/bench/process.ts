@@ -18,3 +18,21 @@ export function residentBytes(pid: number): number {
   const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
   return match === null ? 0 : Number(match[1]) * 1024;
 }
+
+/**
+ * Memory of a process and its children in bytes, where each page that several share counts in parts: a fork costs what it has come to
+ * own alone.
+ */
+export function proportionalBytes(pid: number): number {
+  let children = "";
+  let rollup = "";
+  try {
+    children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1");
+    rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "latin1");
+  } catch {
+    // The child has ended since its parent was asked for it.
+  }
+  const match = /^Pss:\s+(\d+) kB/m.exec(rollup);
+  const own = match === null ? 0 : Number(match[1]) * 1024;
+  return children.split(" ").filter(Boolean).reduce((sum, child) => sum + proportionalBytes(Number(child)), own);
+}
