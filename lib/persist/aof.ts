@@ -523,7 +523,7 @@ export class Aof implements PropagationListener {
         if (!flushed && this.state === "on") throw new Error(this.#errorText);
         this.#beginIncrement();
       }
-      sink = new RdbFileSink(engine, this.#temporaryBase, false);
+      sink = new RdbFileSink(engine, this.#temporaryBase, false, "aofRewriteIncrementalFsync");
     } catch (error) {
       engine.log.warning(`Can't rewrite append only file in background: ${(error as Error).message}`);
       this.lastRewriteOk = false;

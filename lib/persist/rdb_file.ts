@@ -25,7 +25,7 @@ import { isValueType, readValue } from "./values.ts";
 const CHUNK = 256 * 1024;
 const FULL = 8;
 /**
- * With rdb-save-incremental-fsync, the file is synced each time so much was written, so that the last sync is short. Writing goes on
+ * With incremental fsync, the file is synced each time so much was written, so that the last sync is short. Writing goes on
  * meanwhile, because what is saved under write load cannot wait and would gather in memory; the walk waits when it is far ahead of the disk.
  */
 const SYNC_EVERY = 4 * 1024 * 1024;
@@ -52,8 +52,16 @@ export class RdbFileSink implements SnapshotSink {
   #discarded = false;
   readonly #file: File;
 
-  /** Throws a PlatformError when the file cannot be made. */
-  constructor(readonly engine: Engine, readonly path: string, readonly synchronous: boolean) {
+  /**
+   * Throws a PlatformError when the file cannot be made. `incrementalFsync`: the parameter that decides about it, which is another one
+   * for the base of an append-only file.
+   */
+  constructor(
+    readonly engine: Engine,
+    readonly path: string,
+    readonly synchronous: boolean,
+    readonly incrementalFsync: "rdbSaveIncrementalFsync" | "aofRewriteIncrementalFsync" = "rdbSaveIncrementalFsync",
+  ) {
     this.#file = engine.platform.files.open(path, "w", 0o644);
     this.#chunk = new Uint8Array(synchronous ? 0 : CHUNK);
   }
@@ -117,7 +125,7 @@ export class RdbFileSink implements SnapshotSink {
 
   #syncIfDue(): void {
     if (this.#syncing !== null || this.#discarded || this.#sinceSync < SYNC_EVERY) return;
-    if (this.engine.config.values.rdbSaveIncrementalFsync && this.failure === null) this.#syncing = this.#sync();
+    if (this.engine.config.values[this.incrementalFsync] && this.failure === null) this.#syncing = this.#sync();
     else this.#unsynced = 0;
   }
 

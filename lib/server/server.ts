@@ -74,7 +74,7 @@ export class Server implements ServerControl {
     this.runId = hex(platform.random.bytes(20));
     const log = this.log = new Log(platform);
     config.log = (level, message) => log[level](message);
-    this.#checkUsers();
+    this.#refuseUnkept();
     const { engine } = this;
     engine.config = config;
     engine.log = log;
@@ -111,11 +111,14 @@ export class Server implements ServerControl {
   }
 
   /**
-   * There are no ACL users yet. That others than `default` cannot log in does no harm, but a server that lets everybody do what the
-   * rules of `default` forbid must not start.
+   * A server that would not keep what its configuration promises must not start: one that lets everybody do what ACL rules forbid, or
+   * that serves all slots alone. That other users than `default` cannot log in does no harm.
    */
-  #checkUsers(): void {
-    const { aclfile, requirepass } = this.config.values;
+  #refuseUnkept(): void {
+    const { aclfile, clusterEnabled, requirepass } = this.config.values;
+    if (clusterEnabled) {
+      throw ConfigFileError.at(null, "cluster-enabled is not supported yet: there is no Redis Cluster.");
+    }
     if (aclfile !== "") {
       throw ConfigFileError.at(null, "aclfile is not supported yet: the rules in it would restrict nobody.");
     }

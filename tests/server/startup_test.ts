@@ -82,14 +82,15 @@ test("startup: what a configuration forbids and this server would allow is refus
   const starts = runRedstart(["-", "--port", "0"], "user default on nopass ~* &* +@all\n");
   assert(starts.stdout.includes("Configured to not listen anywhere"), starts.stdout);
   for (
-    const rules of [
+    const config of [
       "user default off",
       "user default on nopass ~cached:* +@all",
       "user default on >secret ~* &* +@all",
       "aclfile users.acl",
+      "cluster-enabled yes",
     ]
   ) {
-    const { status, stderr } = runRedstart(["-", "--port", "0"], `${rules}\n`);
+    const { status, stderr } = runRedstart(["-", "--port", "0"], `${config}\n`);
     assertEquals(status, 1);
     assert(/FATAL CONFIG FILE ERROR.*not supported yet/s.test(stderr), stderr);
   }
