@@ -29,6 +29,7 @@ import { commands as streamInfo } from "./stream_info.ts";
 import { commands as streamRead } from "./stream_read.ts";
 import { commands as string } from "./string.ts";
 import { commands as transaction } from "./transaction.ts";
+import { commands as cluster } from "./cluster.ts";
 import { commands as config } from "./config.ts";
 import { commands as server } from "./server.ts";
 import { commands as pubsub } from "./pubsub.ts";
@@ -76,6 +77,7 @@ export const families: Command[] = [
   ...streamRead,
   ...string,
   ...transaction,
+  ...cluster,
   ...config,
   ...server,
   ...pubsub,
