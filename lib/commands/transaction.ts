@@ -7,8 +7,8 @@
 import { type Command, command, Deny } from "../engine/command.ts";
 import type { Client } from "../engine/client.ts";
 import { call, discard as endTransaction } from "../engine/execute.ts";
-import { type QueuedCommand, Transaction } from "../engine/transaction.ts";
-import type { Args } from "../bytes/args.ts";
+import { Transaction } from "../engine/transaction.ts";
+import { Args } from "../bytes/args.ts";
 import { errorReply, EXECABORT, wrongArity } from "../resp/errors.ts";
 
 const NESTED = errorReply("ERR MULTI calls can not be nested");
@@ -18,6 +18,9 @@ const UNDO_ALONE = errorReply("ERR UNDO without MULTI");
 const WATCH_INSIDE = errorReply("ERR WATCH inside MULTI is not allowed");
 const UNDO_COUNT = errorReply("ERR invalid undo count");
 const UNDO_ARITY = wrongArity("undo");
+
+/** The arguments of the queued command that is run. */
+const queuedArgs = new Args();
 
 const multi = command({
   name: "multi",
@@ -30,7 +33,7 @@ const multi = command({
   summary: "Mark the start of a transaction block",
   run(c) {
     if (c.transaction !== null) return c.reply.error(NESTED);
-    c.transaction = new Transaction();
+    c.transaction = Transaction.begin();
     c.deny |= Deny.MULTI;
     c.reply.ok();
   },
@@ -60,11 +63,14 @@ function executeQueue(c: Client): void {
   // What the transaction itself changes is no reason to watch any more.
   engine.watches.removeAll(c);
   const { args, command } = c;
-  c.reply.array(transaction.queue.length);
-  for (const queued of transaction.queue) {
-    c.args = queued.args;
-    c.command = queued.command;
-    call(c, queued.command);
+  const { commands } = transaction;
+  c.reply.array(commands.length);
+  for (let i = 0, place = 0; i < commands.length; i++) {
+    // What is propagated is kept until the end.
+    c.args = engine.propagation.active ? new Args() : queuedArgs;
+    place = transaction.read(place, c.args);
+    c.command = commands[i];
+    call(c, commands[i]);
   }
   c.args = args;
   c.command = command;
@@ -143,16 +149,19 @@ function undoQueued(c: Client): void {
   const count = a.argc === 2 ? a.int(1) : 1;
   if (!(count >= 1)) return reply.error(UNDO_COUNT);
   if (transaction === null) return reply.error(UNDO_ALONE);
-  const { queue } = transaction;
-  if (queue.length === 0) return reply.array(0);
-  if (count > queue.length) {
-    return reply.error(errorReply(`ERR cannot undo ${a.text(1)} commands, only ${queue.length} queued`));
+  const queued = transaction.commands.length;
+  if (queued === 0) return reply.array(0);
+  if (count > queued) {
+    return reply.error(errorReply(`ERR cannot undo ${a.text(1)} commands, only ${queued} queued`));
   }
-  const removed: QueuedCommand[] = queue.splice(queue.length - count);
-  reply.array(removed.length + 2);
-  reply.text(`Removed ${removed.length} commands:`);
-  for (const { args } of removed) reply.text(joined(args));
-  reply.text(`${queue.length} commands remaining in queue`);
+  reply.array(count + 2);
+  reply.text(`Removed ${count} commands:`);
+  for (let i = 0, place = transaction.place(queued - count); i < count; i++) {
+    place = transaction.read(place, queuedArgs);
+    reply.text(joined(queuedArgs));
+  }
+  transaction.removeLast(count);
+  reply.text(`${queued - count} commands remaining in queue`);
 }
 
 /** A command as one line: its arguments with blanks between them. */

@@ -105,7 +105,8 @@ export class Client {
   user = "default";
   authenticated = false;
   transaction: Transaction | null = null;
-  watched: WatchedKey[] | null = null;
+  /** The key that it has watched last, which leads to the others. */
+  watched: WatchedKey | null = null;
   /** A watched key was changed: EXEC will fail. */
   watchFailed = false;
   blocked: Blocked | null = null;

@@ -33,10 +33,11 @@ const NAME_BYTES = 96;
 
 /** Bytes of memory that a client takes: its buffers, its queued transaction, and the objects that stand for it. */
 export function clientMemory(c: Client): number {
-  const { transaction, watched } = c;
-  const queued = transaction === null ? 0 : transaction.argumentBytes + transaction.queue.length * QUEUED_BYTES;
-  return c.link.memory + c.streamBytes + c.argumentBytes + queued +
-    ((watched?.length ?? 0) + c.subscriptions) * NAME_BYTES;
+  const { transaction } = c;
+  let names = c.subscriptions;
+  for (let watched = c.watched; watched !== null; watched = watched.sibling) names++;
+  const queued = transaction === null ? 0 : transaction.argumentBytes + transaction.commands.length * QUEUED_BYTES;
+  return c.link.memory + c.streamBytes + c.argumentBytes + queued + names * NAME_BYTES;
 }
 
 /** `field=value` pairs with blanks between them, latin1, without an end of line. */
@@ -57,7 +58,7 @@ export function clientInfo(c: Client): string {
     ["sub", c.channels?.size ?? 0],
     ["psub", c.patterns?.size ?? 0],
     ["ssub", c.shardChannels?.size ?? 0],
-    ["multi", c.transaction === null ? -1 : c.transaction.queue.length],
+    ["multi", c.transaction === null ? -1 : c.transaction.commands.length],
     ["qbuf", link.inputBytes],
     ["qbuf-free", link.inputFree],
     ["argv-mem", c.argumentBytes],

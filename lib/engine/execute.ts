@@ -4,7 +4,7 @@
  * The gate is one test of a command's mask against the states of server and client (command.ts). Only when a bit is common
  * to both does `admit` go through the refusals, in Redis's order and with its texts (processCommand, server.c of 7.0).
  *
- * Timing. Reading a clock costs as much as GET. So calls of the same fast command that follow each other in one batch are timed
+ * Timing. Reading a clock costs as much as GET. So calls of the same fast command that follow each other in one batch or transaction are timed
  * together, and each counts as the mean; everything else, and everything while a low slow-log threshold asks for it, is
  * timed by itself.
  */
@@ -60,7 +60,7 @@ export function call(c: Client, cmd: Command): void {
   const db = c.db;
   const outermost = engine.depth === 0;
   const together = (cmd.flags & TIMED_TOGETHER) !== 0 && (cmd.flags & Flag.BLOCKING) === 0;
-  const alone = !outermost || engine.timeEach || !together;
+  const alone = engine.timeEach || !together || !(outermost || (c.transaction !== null && engine.depth === 1));
   let start = 0;
   if (alone) start = endRun(c);
   else if (engine.runCommand !== cmd) {
@@ -84,7 +84,8 @@ export function call(c: Client, cmd: Command): void {
     reply.told = reply.errors;
   }
   if (alone) {
-    const micros = (engine.platform.clock.monotonic() - start) * 1000;
+    // If this was EXEC, the last of its commands ends, too.
+    const micros = (endRun(c) - start) * 1000;
     engine.observation.timed(c, cmd, micros);
     // A long command must not make those behind it in the batch live in the past.
     if (outermost && micros > 1000) engine.refreshTime();
@@ -129,6 +130,7 @@ export function reject(c: Client, cmd: Command | null, error: ErrorReply): void 
 
 /** Ends the transaction without running it. */
 export function discard(c: Client): void {
+  c.transaction?.end();
   c.transaction = null;
   c.deny &= ~Deny.MULTI;
   c.engine.watches.removeAll(c);

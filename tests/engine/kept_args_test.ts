@@ -2,33 +2,10 @@
 
 import { assertEquals } from "@std/assert";
 import { Args } from "../../lib/bytes/args.ts";
-import { fromLatin1 } from "../../lib/bytes/ascii.ts";
 import { bytesOf, KeptArgs } from "../../lib/engine/kept_args.ts";
+import { framed, textsOf } from "../kit/args.ts";
 import { Seeded } from "../kit/seeded.ts";
 import { test } from "../kit/test.ts";
-
-function textsOf(args: Args): string[] {
-  return Array.from({ length: args.argc }, (_, i) => args.text(i));
-}
-
-/** The arguments as a frame in the middle of a larger buffer. */
-function framed(parts: readonly string[]): Args {
-  const args = new Args();
-  args.reserve(parts.length);
-  let text = "+before\r\n";
-  args.begin = text.length;
-  text += `*${parts.length}\r\n`;
-  parts.forEach((part, i) => {
-    text += `$${part.length}\r\n`;
-    args.off[i] = text.length;
-    args.len[i] = part.length;
-    text += `${part}\r\n`;
-  });
-  args.end = text.length;
-  args.argc = parts.length;
-  args.buf = fromLatin1(`${text}+behind\r\n`);
-  return args;
-}
 
 test("arguments are kept with their frame or without", () => {
   const random = new Seeded(41);
