@@ -7,9 +7,10 @@ import { lower, parseBigInt64, parseInt64 } from "../bytes/ascii.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { errorReply, NOT_INTEGER, SYNTAX, WRONGTYPE } from "../resp/errors.ts";
+import type { Database } from "../store/database.ts";
 import { EventClass, keyEvent } from "../store/events.ts";
 import { Hint, Kind, Type } from "../store/record.ts";
-import { type BitOperation, combineBits, countBits, countWord, findBit } from "../store/types/bits.ts";
+import { BitCombination, BitOperation, countBits, countWord, findBit } from "../store/types/bits.ts";
 import { firstIndex, isAfter } from "./indices.ts";
 
 export const SETBIT = keyEvent(EventClass.STRING, "setbit");
@@ -22,11 +23,15 @@ const NOT_ONE_KEY = errorReply("ERR BITOP NOT must be called with a single sourc
 
 const BIT = lower("bit"), BYTE = lower("byte");
 const OPERATIONS: readonly (readonly [Uint8Array, BitOperation])[] = [
-  [lower("and"), "and"],
-  [lower("or"), "or"],
-  [lower("xor"), "xor"],
-  [lower("not"), "not"],
+  [lower("and"), BitOperation.AND],
+  [lower("or"), BitOperation.OR],
+  [lower("xor"), BitOperation.XOR],
+  [lower("not"), BitOperation.NOT],
 ];
+
+/** Records of BITOP's sources, 0 for a key that is not there. */
+const sources: number[] = [];
+const combination = new BitCombination();
 const NO_BYTES = new Uint8Array(0);
 
 const getbit = command({
@@ -147,9 +152,10 @@ const bitcount = command({
     if (ref < 0) return;
     if (ref === 0) return reply.int(0);
     const buf = db.valueBuffer(ref);
+    const words = db.valueWords(ref);
     const at = db.valueOffset(ref);
     const length = db.valueLength(ref);
-    if (a.argc === 2) return reply.int(countBits(buf, at, at + length));
+    if (a.argc === 2) return reply.int(countBits(buf, words, at, at + length));
     if (a.argc > 5 || a.argc === 3) return reply.error(SYNTAX);
     let start = a.int(2);
     let end = a.int(3);
@@ -161,12 +167,12 @@ const bitcount = command({
     start = firstIndex(start, total);
     end = Math.min(firstIndex(end, total), total - 1);
     if (start > end) return reply.int(0);
-    if (!inBits) return reply.int(countBits(buf, at + start, at + end + 1));
+    if (!inBits) return reply.int(countBits(buf, words, at + start, at + end + 1));
     const first = at + Math.floor(start / 8);
     const last = at + Math.floor(end / 8);
     const before = buf[first] & ~(255 >> (start % 8));
     const after = buf[last] & (127 >> (end % 8));
-    reply.int(countBits(buf, first, last + 1) - countWord(before) - countWord(after));
+    reply.int(countBits(buf, words, first, last + 1) - countWord(before) - countWord(after));
   },
 });
 
@@ -212,7 +218,7 @@ const bitpos = command({
       start *= 8;
       end = end * 8 + 7;
     }
-    const found = findBit(db.valueBuffer(ref), db.valueOffset(ref), start, end, bit);
+    const found = findBit(db.valueBuffer(ref), db.valueWords(ref), db.valueOffset(ref), start, end, bit);
     if (found >= 0) return reply.int(found);
     // Zeros follow the string, unless the caller said where to stop.
     reply.int(bit === 0 && a.argc < 5 ? end + 1 : -1);
@@ -232,30 +238,44 @@ const bitop = command({
   syntax: "operation destkey key [key ...]",
   run(c) {
     const { args: a, db, reply } = c;
-    const operation = OPERATIONS.find(([word]) => a.is(1, word))?.[1];
-    if (operation === undefined) return reply.error(SYNTAX);
-    if (operation === "not" && a.argc !== 4) return reply.error(NOT_ONE_KEY);
-    const sources: Uint8Array[] = [];
+    const operation = operationIn(c);
+    if (operation < 0) return reply.error(SYNTAX);
+    if (operation === BitOperation.NOT && a.argc !== 4) return reply.error(NOT_ONE_KEY);
+    sources.length = 0;
     let length = 0;
     for (let i = 3; i < a.argc; i++) {
       const ref = c.readTyped(i, Type.STRING);
       if (ref < 0) return;
-      if (ref === 0) {
-        sources.push(NO_BYTES);
-        continue;
-      }
-      const at = db.valueOffset(ref);
-      const size = db.valueLength(ref);
-      sources.push(db.valueBuffer(ref).subarray(at, at + size));
-      if (size > length) length = size;
+      sources.push(ref);
+      if (ref !== 0 && db.valueLength(ref) > length) length = db.valueLength(ref);
     }
     if (length > 0) {
-      const ref = db.set(a, 2, combineBits(operation, sources, length), 0, length);
+      combine(db, operation as BitOperation, length);
+      const ref = db.set(a, 2, combination.bytes, 0, length);
       db.setHint(ref, Hint.RAW);
       db.changed(a, 2, SET);
     } else c.deleteKey(2);
     reply.int(length);
   },
 });
+
+/** The operation that argument 1 names, -1 if none. */
+function operationIn(c: Client): number {
+  for (let i = 0; i < OPERATIONS.length; i++) if (c.args.is(1, OPERATIONS[i][0])) return OPERATIONS[i][1];
+  return -1;
+}
+
+/** Combines `sources`, the longest of which has `length` bytes. */
+function combine(db: Database, operation: BitOperation, length: number): void {
+  for (let i = 0; i < sources.length; i++) {
+    const ref = sources[i];
+    const buf = ref === 0 ? NO_BYTES : db.valueBuffer(ref);
+    const off = ref === 0 ? 0 : db.valueOffset(ref);
+    const len = ref === 0 ? 0 : db.valueLength(ref);
+    if (i === 0) combination.begin(length, buf, off, len);
+    else combination.add(operation, buf, off, len);
+  }
+  if (operation === BitOperation.NOT) combination.invert();
+}
 
 export const commands: Command[] = [getbit, setbit, bitcount, bitpos, bitop];

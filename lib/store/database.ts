@@ -204,6 +204,15 @@ export class Database {
     return (words[word + 3] & (3 << KIND_SHIFT)) === 0 ? this.#bytes[page] : this.#slab.large[words[word + 5]];
   }
 
+  /** The memory of `valueBuffer` as words of 32 bits; of a long value a view, without the bytes that fill no word. */
+  valueWords(ref: number): Int32Array {
+    const words = this.#words[ref >>> PAGE_BITS];
+    const word = (ref & IN_PAGE) << 1;
+    if ((words[word + 3] & (3 << KIND_SHIFT)) === 0) return words;
+    const value = this.#slab.large[words[word + 5]];
+    return new Int32Array(value.buffer, value.byteOffset, value.length >> 2);
+  }
+
   valueOffset(ref: number): number {
     const words = this.#words[ref >>> PAGE_BITS];
     const word = (ref & IN_PAGE) << 1;
