@@ -1,5 +1,5 @@
 /**
- * The 80-bit x87 `long double`, as far as INCRBYFLOAT and HINCRBYFLOAT need it.
+ * The 80-bit x87 `long double`, as far as INCRBYFLOAT and HINCRBYFLOAT need it; `float_increment.ts` has a short way for short numbers.
  *
  * Those commands add with 64 bits of mantissa and print 17 decimals, so doubles give visibly different results (0.1 + 0.2 is
  * 0.3 in Redis). A value here is exact: a signed BigInt mantissa of at most 64 bits times a power of two. Parsing and adding
@@ -32,8 +32,7 @@ const LOWEST = -16445, OVERFLOW = 16384;
 /** Redis copies the text into a buffer of 5 kB; what does not fit is not a number. */
 const LONGEST_TEXT = 5 * 1024 - 1;
 
-/** Zero. */
-export const LONG_ZERO: LongDouble = { mantissa: 0n, exponent: 0, special: 0 };
+const LONG_ZERO: LongDouble = { mantissa: 0n, exponent: 0, special: 0 };
 const POSITIVE_INFINITY: LongDouble = { mantissa: 0n, exponent: 0, special: Infinity };
 const NEGATIVE_INFINITY: LongDouble = { mantissa: 0n, exponent: 0, special: -Infinity };
 const NOT_A_NUMBER: LongDouble = { mantissa: 0n, exponent: 0, special: NaN };

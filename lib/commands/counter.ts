@@ -5,6 +5,7 @@
  */
 
 import {
+  fromLatin1,
   intLength,
   MAX_INT64,
   MIN_INT64,
@@ -12,9 +13,9 @@ import {
   parseInt64,
   writeBigInt,
   writeInt,
-  writeLatin1,
 } from "../bytes/ascii.ts";
-import { addLongDouble, formatHuman, isFiniteLongDouble, LONG_ZERO, parseLongDouble } from "../bytes/longdouble.ts";
+import { FloatIncrement } from "../bytes/float_increment.ts";
+import { copyBytes } from "../bytes/span.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import { errorReply, INCREMENT_NOT_FINITE, INCREMENT_OVERFLOW, NOT_FLOAT, NOT_INTEGER } from "../resp/errors.ts";
@@ -23,6 +24,9 @@ import { Hint, Type } from "../store/record.ts";
 
 const INCRBY = keyEvent(EventClass.STRING, "incrby");
 const INCRBYFLOAT = keyEvent(EventClass.STRING, "incrbyfloat");
+
+const ZERO = fromLatin1("0");
+const sum = new FloatIncrement();
 
 const DECREMENT_OVERFLOW = errorReply("ERR decrement would overflow");
 
@@ -148,20 +152,19 @@ const incrbyfloat = command({
     const { args: a, db } = c;
     const found = c.writeTyped(1, Type.STRING);
     if (found < 0) return;
-    const value = found === 0
-      ? LONG_ZERO
-      : parseLongDouble(db.valueBuffer(found), db.valueOffset(found), db.valueLength(found));
-    const by = value === null ? null : parseLongDouble(a.buf, a.off[2], a.len[2]);
-    if (value === null || by === null) return c.reply.error(NOT_FLOAT);
-    const sum = addLongDouble(value, by);
-    if (!isFiniteLongDouble(sum)) return c.reply.error(INCREMENT_NOT_FINITE);
-    const text = formatHuman(sum);
-    const ref = counterOf(c, found, text.length);
+    const isSum = sum.parse(a.buf, a.off[2], a.len[2]) &&
+      (found === 0
+        ? sum.addTo(ZERO, 0, 1)
+        : sum.addTo(db.valueBuffer(found), db.valueOffset(found), db.valueLength(found)));
+    if (!isSum) return c.reply.error(NOT_FLOAT);
+    if (!sum.isFinite) return c.reply.error(INCREMENT_NOT_FINITE);
+    const { text, length } = sum;
+    const ref = counterOf(c, found, length);
     db.setHint(ref, Hint.EMBSTR);
-    writeLatin1(db.valueBuffer(ref), db.valueOffset(ref), text);
+    copyBytes(text, 0, length, db.valueBuffer(ref), db.valueOffset(ref));
     db.changed(a, 1, INCRBYFLOAT);
-    c.reply.text(text);
-    if (c.engine.propagation.active) c.engine.propagation.rewrite("SET", a.bytes(1), text, "KEEPTTL");
+    c.reply.bulk(text, 0, length);
+    if (c.engine.propagation.active) c.engine.propagation.rewrite("SET", a.bytes(1), text.slice(0, length), "KEEPTTL");
   },
 });
 

@@ -3,7 +3,7 @@
  */
 
 import { fromLatin1, lower, MAX_INT64, MIN_INT64, parseBigInt64 } from "../bytes/ascii.ts";
-import { addLongDouble, formatHuman, isFiniteLongDouble, LONG_ZERO, parseLongDouble } from "../bytes/longdouble.ts";
+import { FloatIncrement } from "../bytes/float_increment.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import {
@@ -38,6 +38,8 @@ const TWO_53 = 9007199254740992;
 /** The hash of the command that is being run. */
 const hash = new HashView();
 const sum = new Int64();
+const floatSum = new FloatIncrement();
+const ZERO = fromLatin1("0");
 const digits = new Uint8Array(MAX_INT64_TEXT);
 
 const hdel = command({
@@ -178,29 +180,24 @@ const hincrbyfloat = command({
   syntax: "key field increment:double",
   run(c) {
     const { args: a, db } = c;
-    const increment = parseLongDouble(a.buf, a.off[3], a.len[3]);
-    if (increment === null) return c.reply.error(NOT_FLOAT);
-    if (!isFiniteLongDouble(increment)) return c.reply.error(NOT_FINITE);
+    if (!floatSum.parse(a.buf, a.off[3], a.len[3])) return c.reply.error(NOT_FLOAT);
+    if (!floatSum.isFinite) return c.reply.error(NOT_FINITE);
     const ref = c.writeTyped(1, Type.HASH);
     if (ref < 0) return;
-    let before = LONG_ZERO;
     if (ref !== 0 && hash.open(db, ref).find(a.buf, a.off[2], a.len[2])) {
       const { value } = hash;
       value.asText();
-      const parsed = parseLongDouble(value.buf, value.off, value.len);
-      if (parsed === null) return c.reply.error(VALUE_NOT_FLOAT);
-      before = parsed;
-    }
-    const result = addLongDouble(before, increment);
-    if (!isFiniteLongDouble(result)) return c.reply.error(INCREMENT_NOT_FINITE);
-    const text = fromLatin1(formatHuman(result));
+      if (!floatSum.addTo(value.buf, value.off, value.len)) return c.reply.error(VALUE_NOT_FLOAT);
+    } else floatSum.addTo(ZERO, 0, 1);
+    if (!floatSum.isFinite) return c.reply.error(INCREMENT_NOT_FINITE);
+    const { text, length } = floatSum;
     openForWriting(c, ref);
-    hash.set(a.buf, a.off[2], a.len[2], text, 0, text.length);
-    c.reply.bulk(text, 0, text.length);
+    hash.set(a.buf, a.off[2], a.len[2], text, 0, length);
+    c.reply.bulk(text, 0, length);
     db.changed(a, 1, HINCRBYFLOAT);
     // The result and not the sum goes out: elsewhere floats might be added or printed differently.
     const { propagation } = c.engine;
-    if (propagation.active) propagation.rewrite("HSET", a.bytes(1), a.bytes(2), text);
+    if (propagation.active) propagation.rewrite("HSET", a.bytes(1), a.bytes(2), text.slice(0, length));
   },
 });
 
