@@ -69,8 +69,18 @@ export class Copier {
   }
 }
 
+/** Copies `from[off, off + len)` to `to` at `at`. */
+export type Copy = (from: Uint8Array, off: number, len: number, to: Uint8Array, at: number) => void;
+
+let copyMany: Copy = (from, off, len, to, at) => to.set(from.subarray(off, off + len), at);
+
+/** From now on many bytes are copied by this function of the runtime's, which needs no view object. */
+export function copyManyWith(copy: Copy): void {
+  copyMany = copy;
+}
+
 /** Copies `from[off, off + len)` to `to` at `at`. Where the two lie in one buffer and overlap, `at` must not be behind `off`. */
 export function copyBytes(from: Uint8Array, off: number, len: number, to: Uint8Array, at: number): void {
-  if (len > COPY_BY_LOOP) to.set(from.subarray(off, off + len), at);
+  if (len > COPY_BY_LOOP) copyMany(from, off, len, to, at);
   else for (let i = 0; i < len; i++) to[at + i] = from[off + i];
 }

@@ -10,6 +10,8 @@
  * end of both directions, `error` an exception in a handler. `socket.end()` is a FIN and `socket.terminate()` a RST.
  */
 
+import { Buffer } from "node:buffer";
+import type { Copy } from "../bytes/span.ts";
 import { handlerFailure, platformError, toPlatformError } from "./errors.ts";
 import { createNodeParts, removeStaleSocket, unixListener } from "./node.ts";
 import type { Address, Connection, ConnectionHandler, Listener, Net, Platform } from "./platform.ts";
@@ -250,6 +252,10 @@ const net: Net = {
   },
 };
 
+/** `Buffer.copy`, which is native code here, for any array: a view would cost more, and stay in its buffer's list of views. */
+const copyBuffer = Buffer.prototype.copy as (to: Uint8Array, at: number, start: number, end: number) => number;
+const copy: Copy = (from, off, len, to, at) => void copyBuffer.call(from, to, at, off, off + len);
+
 /** The platform of a Bun process. */
 export function createPlatform(): Platform {
   const parts = createNodeParts();
@@ -257,5 +263,5 @@ export function createPlatform(): Platform {
     bun.shrink();
     bun.gc(true);
   };
-  return { runtime: { name: "bun", version: bun.version }, net, ...parts };
+  return { runtime: { name: "bun", version: bun.version }, net, copy, ...parts };
 }

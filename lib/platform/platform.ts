@@ -4,6 +4,8 @@
  * so a test can freeze time, fix the seed and run the whole server over a simulated network.
  */
 
+import type { Copy } from "../bytes/span.ts";
+
 export interface Platform {
   readonly runtime: { readonly name: string; readonly version: string };
   readonly net: Net;
@@ -11,6 +13,8 @@ export interface Platform {
   readonly clock: Clock;
   readonly random: Random;
   readonly process: Process;
+  /** Copies bytes without an object for either side, where the runtime can. */
+  readonly copy?: Copy;
 }
 
 /** A TCP endpoint, or a unix socket when `path` is set (`mode`: its permissions, octal number; 0 leaves the umask's). */

@@ -2,6 +2,7 @@
 
 import type { Args } from "../bytes/args.ts";
 import { intLength, writeInt } from "../bytes/ascii.ts";
+import { copyBytes } from "../bytes/span.ts";
 
 /** Type byte or '$', and the line's end. */
 const AROUND = 3;
@@ -17,13 +18,13 @@ export function frameLength(args: Args): number {
 /** Writes the command to `buf` at `at`, where there is room; returns the offset behind it. */
 export function writeFrame(buf: Uint8Array, at: number, args: Args): number {
   if (args.begin >= 0) {
-    buf.set(args.buf.subarray(args.begin, args.end), at);
+    copyBytes(args.buf, args.begin, args.end - args.begin, buf, at);
     return at + args.end - args.begin;
   }
   at = header(buf, at, 42, args.argc);
   for (let i = 0; i < args.argc; i++) {
     at = header(buf, at, 36, args.len[i]);
-    buf.set(args.buf.subarray(args.off[i], args.off[i] + args.len[i]), at);
+    copyBytes(args.buf, args.off[i], args.len[i], buf, at);
     at += args.len[i];
     buf[at++] = 13;
     buf[at++] = 10;

@@ -9,6 +9,7 @@
  */
 
 import { formatDouble, fromLatin1, intLength, writeBigInt, writeInt, writeLatin1 } from "../bytes/ascii.ts";
+import { copyBytes } from "../bytes/span.ts";
 import type { ErrorReply } from "./errors.ts";
 
 const INITIAL = 64 * 1024;
@@ -145,7 +146,7 @@ export class Reply {
     if (len <= COPY_BY_LOOP) {
       for (let i = 0; i < len; i++) buf[at++] = from[off + i];
     } else {
-      buf.set(from.subarray(off, off + len), at);
+      copyBytes(from, off, len, buf, at);
       at += len;
     }
     buf[at++] = CR;

@@ -15,6 +15,7 @@ import { Deny } from "../engine/command.ts";
 import { Engine, type ServerControl, type ShutdownOptions } from "../engine/engine.ts";
 import { CommandTable } from "../engine/table.ts";
 import { fromLatin1, hex } from "../bytes/ascii.ts";
+import { copyManyWith } from "../bytes/span.ts";
 import { Log, LogLevel } from "../observe/log.ts";
 import { Observation } from "../observe/observation.ts";
 import { Persistence } from "../persist/persistence.ts";
@@ -67,6 +68,7 @@ export class Server implements ServerControl {
   onEnd: () => void = () => {};
 
   constructor(readonly platform: Platform, readonly config: Config) {
+    if (platform.copy !== undefined) copyManyWith(platform.copy);
     const table = CommandTable.from(families);
     this.#renameCommands(table);
     this.engine = new Engine(platform, table, config.values.databases);

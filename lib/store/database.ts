@@ -425,7 +425,7 @@ export class Database {
     }
     const value = new Uint8Array(keep > 0 ? length + (length >>> 2) : length);
     const from = (word << 2) + head;
-    if (keep > 0) value.set(this.#bytes[ref >>> PAGE_BITS].subarray(from, from + keep));
+    copyBytes(this.#bytes[ref >>> PAGE_BITS], from, keep, value, 0);
     return this.#setHandle(this.#relocate(ref, head, head), Kind.LARGE, this.#slab.newLarge(value), length);
   }
 
@@ -443,7 +443,7 @@ export class Database {
     const isHeld = keep === 0 && this.keyspace.barrier !== null;
     if (length > old.length || length < old.length >>> 2 || isHeld) {
       const value = new Uint8Array(keep > 0 && length > old.length ? length + (length >>> 1) : length);
-      if (keep > 0) value.set(old.subarray(0, Math.min(keep, length)));
+      copyBytes(old, 0, Math.min(keep, length), value, 0);
       this.#slab.replaceLarge(handle, value);
     }
     this.#setLength(ref, length);
@@ -464,7 +464,7 @@ export class Database {
     const moved = this.#slab.allocate(size);
     const from = (ref & IN_PAGE) << 3;
     const bytes = this.#bytes[ref >>> PAGE_BITS];
-    this.#bytes[moved >>> PAGE_BITS].set(bytes.subarray(from, from + copy), (moved & IN_PAGE) << 3);
+    copyBytes(bytes, from, copy, this.#bytes[moved >>> PAGE_BITS], (moved & IN_PAGE) << 3);
     this.dict.replace(ref, moved);
     if (this.#meta(moved) & HAS_DEADLINE) {
       this.deadlines.relocate(this.#words[moved >>> PAGE_BITS][this.#deadlineWord(moved) + 2], moved);

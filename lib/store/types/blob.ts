@@ -7,6 +7,8 @@
  * bytes elsewhere.
  */
 
+import { copyBytes } from "../../bytes/span.ts";
+
 /** Bytes to be read: `buf[off, off + len)`. */
 export interface Bytes {
   readonly buf: Uint8Array;
@@ -58,7 +60,7 @@ export class HeapBlob implements Blob {
   static from(buf: Uint8Array, off = 0, len = buf.length - off): HeapBlob {
     const blob = new HeapBlob(len);
     blob.len = len;
-    blob.buf.set(buf.subarray(off, off + len));
+    copyBytes(buf, off, len, blob.buf, 0);
     return blob;
   }
 
@@ -69,8 +71,8 @@ export class HeapBlob implements Blob {
     if (length > old.length || (length < old.length >>> 2 && old.length > MIN_CAPACITY)) {
       const capacity = length > old.length ? length + (length >>> 1) : length;
       const moved = new Uint8Array(Math.max(capacity, MIN_CAPACITY));
-      moved.set(old.subarray(0, at));
-      moved.set(old.subarray(tail, this.len), at + insert);
+      copyBytes(old, 0, at, moved, 0);
+      copyBytes(old, tail, this.len - tail, moved, at + insert);
       this.buf = moved;
     } else if (tail === this.len - 1) {
       // Only the end mark of a listpack moves.
@@ -96,8 +98,8 @@ export class RoomyBlob extends HeapBlob {
     const length = this.len - remove + insert;
     if (length > old.length) {
       this.buf = new Uint8Array(length + (length >>> 1));
-      this.buf.set(old.subarray(0, at));
-      this.buf.set(old.subarray(from, from + tail), at + insert);
+      copyBytes(old, 0, at, this.buf, 0);
+      copyBytes(old, from, tail, this.buf, at + insert);
     } else if (tail === 1) old[at + insert] = old[from];
     else if (remove !== insert) old.copyWithin(at + insert, from, from + tail);
     this.len = length;

@@ -97,7 +97,7 @@ export class ListNode implements Blob {
   /** Makes a new node of exactly those bytes. */
   createFrom(slab: Slab, buf: Uint8Array, off: number, len: number): this {
     this.create(slab, len);
-    this.buf.set(buf.subarray(off, off + len), this.off);
+    copyBytes(buf, off, len, this.buf, this.off);
     this.#words[this.#word + LEN] = len;
     return this;
   }
@@ -262,7 +262,7 @@ export class ListNode implements Blob {
   replaceBytes(buf: Uint8Array, off: number, len: number): void {
     this.#freeStore();
     this.#setStore(len);
-    this.buf.set(buf.subarray(off, off + len), this.off);
+    copyBytes(buf, off, len, this.buf, this.off);
     this.#words[this.#word + LEN] = len;
   }
 
@@ -300,7 +300,7 @@ export class ListNode implements Blob {
   pack(bytes: Uint8Array, length: number): void {
     this.#freeStore();
     this.#setStore(length);
-    this.buf.set(bytes.subarray(0, length), this.off);
+    copyBytes(bytes, 0, length, this.buf, this.off);
     this.#words[this.#word + PACKED] = length;
   }
 
@@ -339,7 +339,7 @@ export class ListNode implements Blob {
     // To make a little room again and again would cost more than to make much.
     if (length <= capacity && (capacity >= USUAL_BYTES || capacity - length > length >>> 4)) {
       const copy = scratchFor(len);
-      copy.set(buf.subarray(off, off + len));
+      copyBytes(buf, off, len, copy, 0);
       this.#place(copy, 0, at, remove, insert, tail);
       return;
     }

@@ -14,6 +14,7 @@
  */
 
 import type { Args } from "../../bytes/args.ts";
+import { copyBytes } from "../../bytes/span.ts";
 import type { Random } from "../../platform/platform.ts";
 import type { Database } from "../database.ts";
 import { Dict } from "../dict.ts";
@@ -234,7 +235,7 @@ export class SetView extends CollectionView<SetTable> {
       listpack.append(packed, member.buf, member.off, member.len);
     }
     blob.splice(0, blob.len, packed.len);
-    blob.buf.set(packed.buf.subarray(0, packed.len), blob.off);
+    copyBytes(packed.buf, 0, packed.len, blob.buf, blob.off);
   }
 
   #becomeTable(): void {
