@@ -94,7 +94,7 @@ export function count(blob: Blob): number {
   let elements = 0;
   const end = off + blob.len - 1;
   for (let p = off + HEADER; p < end; p += entrySize(buf, p)) elements++;
-  if (elements < COUNT_UNKNOWN) writeCount(blob, elements);
+  if (elements < COUNT_UNKNOWN) writeCount(buf, off, elements);
   return elements;
 }
 
@@ -162,6 +162,15 @@ export function read(blob: Bytes, at: number, cursor: ListpackCursor): number {
   return following < blob.len - 1 ? following : -1;
 }
 
+/** The number nearest to the integer at `at`. */
+export function numberAt(blob: Bytes, at: number): number {
+  const { buf } = blob;
+  const p = blob.off + at;
+  if (buf[p] < 0x80) return buf[p];
+  decode(buf, p, seen);
+  return seen.value.number;
+}
+
 /** As `read`, and an integer's text is written out: `buf`, `off`, `len` hold the element. */
 export function readText(blob: Bytes, at: number, cursor: ListpackCursor): number {
   const following = read(blob, at, cursor);
@@ -191,7 +200,11 @@ export function readAll(blob: Bytes, at: number, limit: number, sink: TextSink):
 
 /** Whether the element is that byte string. */
 export function equals(blob: Bytes, at: number, buf: Uint8Array, off: number, len: number): boolean {
-  decode(blob.buf, blob.off + at, seen);
+  const bytes = blob.buf;
+  const p = blob.off + at;
+  const head = bytes[p];
+  if (head >= 0x80 && head < 0xc0) return (head & 63) === len && equalBytes(bytes, p + 1, buf, off, len);
+  decode(bytes, p, seen);
   if (seen.isInt) {
     return pending.parse(buf, off, len) && pending.hi === seen.value.hi && pending.lo === seen.value.lo;
   }
@@ -236,8 +249,7 @@ export function find(blob: Bytes, at: number, buf: Uint8Array, off: number, len:
 
 /** Inserts before the element at `at`, or at the end with `blob.len - 1`. */
 export function insert(blob: Blob, at: number, buf: Uint8Array, off: number, len: number): void {
-  put(blob, at, 0, buf, off, len);
-  addCount(blob, 1);
+  put(blob, at, 0, buf, off, len, 1);
 }
 
 export function insertAfter(blob: Blob, at: number, buf: Uint8Array, off: number, len: number): void {
@@ -254,14 +266,13 @@ export function prepend(blob: Blob, buf: Uint8Array, off: number, len: number): 
 
 /** Replaces an element, which keeps its offset. */
 export function replace(blob: Blob, at: number, buf: Uint8Array, off: number, len: number): void {
-  put(blob, at, entrySize(blob.buf, blob.off + at), buf, off, len);
+  put(blob, at, entrySize(blob.buf, blob.off + at), buf, off, len, 0);
 }
 
 /** Inserts an integer: a number of at most 2^53, or a BigInt of 64 bits. */
 export function insertInt(blob: Blob, at: number, value: number | bigint): void {
   pending.set(value);
-  putInt(blob, at, 0);
-  addCount(blob, 1);
+  putInt(blob, at, 0, 1);
 }
 
 export function appendInt(blob: Blob, value: number | bigint): void {
@@ -270,7 +281,7 @@ export function appendInt(blob: Blob, value: number | bigint): void {
 
 export function replaceInt(blob: Blob, at: number, value: number | bigint): void {
   pending.set(value);
-  putInt(blob, at, entrySize(blob.buf, blob.off + at));
+  putInt(blob, at, entrySize(blob.buf, blob.off + at), 0);
 }
 
 /** Removes an element; returns where the one that followed it is now (`at`), -1 when it was the last. */
@@ -287,8 +298,7 @@ export function removeFrom(blob: Blob, at: number, elements: number): number {
   for (; removed < elements && p < end; removed++) p += entrySize(buf, p);
   if (removed > 0) {
     blob.splice(at, p - blob.off - at, 0);
-    writeBytes(blob);
-    addCount(blob, -removed);
+    writeHeader(blob.buf, blob.off, blob.len, -removed);
   }
   return at < blob.len - 1 ? at : -1;
 }
@@ -307,6 +317,12 @@ export class Elements {
 
   /** Adds a whole number of at most 2^53. */
   addNumber(value: number): void {
+    if (value >= 0 && value <= 127) {
+      const at = this.#extend(2);
+      this.#buf[at] = value;
+      this.#buf[at + 1] = 1;
+      return;
+    }
     pending.set(value);
     this.#addPending();
   }
@@ -327,9 +343,9 @@ export class Elements {
   appendTo(blob: Blob): void {
     const at = blob.len - 1;
     blob.splice(at, 0, this.#length);
-    copyBytes(this.#buf, 0, this.#length, blob.buf, blob.off + at);
-    writeBytes(blob);
-    addCount(blob, this.#count);
+    const { buf, off } = blob;
+    copyBytes(this.#buf, 0, this.#length, buf, off + at);
+    writeHeader(buf, off, blob.len, this.#count);
     this.#length = 0;
     this.#count = 0;
     if (this.#buf.length > MUCH) this.#buf = new Uint8Array(FEW);
@@ -365,9 +381,10 @@ export function appendPart(blob: Blob, source: Blob, from: number, length: numbe
   const total = count(blob) + elements;
   const at = blob.len - 1;
   blob.splice(at, 0, length);
-  copyBytes(source.buf, source.off + from, length, blob.buf, blob.off + at);
-  writeBytes(blob);
-  writeCount(blob, Math.min(total, COUNT_UNKNOWN));
+  const { buf, off } = blob;
+  copyBytes(source.buf, source.off + from, length, buf, off + at);
+  writeU32LE(buf, off, blob.len);
+  writeCount(buf, off, Math.min(total, COUNT_UNKNOWN));
 }
 
 /** Bytes of the element at `at`. */
@@ -498,10 +515,18 @@ function decodeString(buf: Uint8Array, p: number, prefix: number, len: number, c
   return prefix + len + backlenSize(prefix + len);
 }
 
-/** Writes an element over the `replaced` bytes at `at`. */
-function put(blob: Blob, at: number, replaced: number, buf: Uint8Array, off: number, len: number): void {
+/** Writes an element over the `replaced` bytes at `at`; there are `more` elements than before. */
+function put(
+  blob: Blob,
+  at: number,
+  replaced: number,
+  buf: Uint8Array,
+  off: number,
+  len: number,
+  more: number,
+): void {
   if (pending.parse(buf, off, len)) {
-    putInt(blob, at, replaced);
+    putInt(blob, at, replaced, more);
     return;
   }
   if (buf === blob.buf && off < blob.off + blob.len && off + len > blob.off) {
@@ -512,8 +537,11 @@ function put(blob: Blob, at: number, replaced: number, buf: Uint8Array, off: num
   }
   const size = stringSize(len);
   blob.splice(at, replaced, size + backlenSize(size));
-  writeString(blob.buf, blob.off + at, size, buf, off, len);
-  writeBytes(blob);
+  // A blob may be one of several classes, so each look at it takes its time.
+  const bytes = blob.buf;
+  const begin = blob.off;
+  writeString(bytes, begin + at, size, buf, off, len);
+  writeHeader(bytes, begin, blob.len, more);
 }
 
 /** Writes a string element of which `size` bytes are encoding + data. */
@@ -532,12 +560,14 @@ function writeString(bytes: Uint8Array, p: number, size: number, buf: Uint8Array
   writeBacklen(bytes, p + len, size);
 }
 
-/** Writes `pending` over the `replaced` bytes at `at`. */
-function putInt(blob: Blob, at: number, replaced: number): void {
+/** The same with `pending`. */
+function putInt(blob: Blob, at: number, replaced: number, more: number): void {
   const size = intSize();
+  if (replaced === size + 1) return writePending(blob.buf, blob.off + at, size);
   blob.splice(at, replaced, size + 1);
-  writePending(blob.buf, blob.off + at, size);
-  writeBytes(blob);
+  const { buf, off } = blob;
+  writePending(buf, off + at, size);
+  writeHeader(buf, off, blob.len, more);
 }
 
 /** Writes `pending` as an element of which `size` bytes are encoding + data. */
@@ -582,18 +612,15 @@ function writeBacklen(buf: Uint8Array, p: number, size: number): void {
   buf[p] = size;
 }
 
-/** Writes the blob's length into the header. */
-function writeBytes(blob: Blob): void {
-  writeU32LE(blob.buf, blob.off, blob.len);
-}
-
-function writeCount(blob: Blob, elements: number): void {
-  blob.buf[blob.off + 4] = elements;
-  blob.buf[blob.off + 5] = elements >>> 8;
-}
-
-function addCount(blob: Blob, change: number): void {
-  const { buf, off } = blob;
+/** Writes into the header at `off` that the listpack has `length` bytes and `more` elements than before. */
+function writeHeader(buf: Uint8Array, off: number, length: number, more: number): void {
+  writeU32LE(buf, off, length);
+  if (more === 0) return;
   const stored = buf[off + 4] | (buf[off + 5] << 8);
-  if (stored !== COUNT_UNKNOWN) writeCount(blob, Math.min(stored + change, COUNT_UNKNOWN));
+  if (stored !== COUNT_UNKNOWN) writeCount(buf, off, Math.min(stored + more, COUNT_UNKNOWN));
+}
+
+function writeCount(buf: Uint8Array, off: number, elements: number): void {
+  buf[off + 4] = elements;
+  buf[off + 5] = elements >>> 8;
 }

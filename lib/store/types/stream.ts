@@ -21,7 +21,7 @@ import { Slab } from "../slab.ts";
 import { Int64 } from "./int64.ts";
 import * as listpack from "./listpack.ts";
 import { Elements, ListpackCursor } from "./listpack.ts";
-import { Block, BlockList, DELETED, FIXED_ELEMENTS, numberAt, SAME_FIELDS } from "./stream_block.ts";
+import { Block, BlockList, DELETED, FIXED_ELEMENTS, SAME_FIELDS } from "./stream_block.ts";
 import { radixNodes } from "./stream_radix.ts";
 import { type Counter, counterDifference, Group, incremented, inOrder, UNKNOWN } from "./stream_group.ts";
 import { MAX_ID, MIN_ID, StreamId } from "./stream_id.ts";
@@ -111,7 +111,7 @@ export class Stream implements CopyableCollection {
     } else {
       block.own();
       const at = listpack.first(block);
-      listpack.replaceInt(block, at, numberAt(block, at) + 1);
+      listpack.replaceInt(block, at, listpack.numberAt(block, at) + 1);
     }
     const same = hasMasterFields(block, a, from, pairs);
     if (id.compare(block.id) < 0) block.setGoesBack();
@@ -431,7 +431,7 @@ export class StreamCursor {
     const block = this.#current.open(blocks, this.block);
     this.#isOpen = true;
     const at = masterAt(block);
-    this.#masterFields = numberAt(block, at);
+    this.#masterFields = listpack.numberAt(block, at);
     this.#master = listpack.next(block, at);
     if (this.#backwards) this.entry = block.len - 1;
     else {
@@ -455,7 +455,7 @@ export class StreamCursor {
     if (!this.#isOpen) return false;
     const block = this.#current;
     let at = listpack.previous(block, this.entry);
-    let elements = numberAt(block, at);
+    let elements = listpack.numberAt(block, at);
     if (elements === 0) return false;
     while (elements-- > 0) at = listpack.previous(block, at);
     this.#read(block, at);
@@ -524,7 +524,7 @@ function writeMaster(block: Block, a: Args, from: number, pairs: number): void {
 
 function hasMasterFields(block: Block, a: Args, from: number, pairs: number): boolean {
   let at = masterAt(block);
-  if (numberAt(block, at) !== pairs) return false;
+  if (listpack.numberAt(block, at) !== pairs) return false;
   at = listpack.next(block, at);
   for (let i = from; i < a.argc; i += 2) {
     if (!listpack.equals(block, at, a.buf, a.off[i], a.len[i])) return false;
@@ -541,7 +541,7 @@ function masterAt(block: Block): number {
 /** ID of the last entry of a block, deleted ones included; overwritten by the next call. */
 function lastIn(block: Block): StreamId {
   let at = listpack.last(block);
-  let elements = numberAt(block, at);
+  let elements = listpack.numberAt(block, at);
   while (elements-- > 0) at = listpack.previous(block, at);
   at = listpack.read(block, listpack.next(block, at), element);
   msDelta.copy(element.value);

@@ -18,7 +18,6 @@ import { Copier, copyBytes } from "../../bytes/span.ts";
 import { IN_PAGE, MAX_BLOCK, PAGE_BITS, Slab } from "../slab.ts";
 import type { Blob } from "./blob.ts";
 import * as listpack from "./listpack.ts";
-import { ListpackCursor } from "./listpack.ts";
 import { StreamId } from "./stream_id.ts";
 
 /** Flags of an entry. */
@@ -40,7 +39,6 @@ const FIRST_REFS = 4;
 const NO_REFS = new Int32Array(0);
 const NO_BYTES = new Uint8Array(0);
 
-const element = new ListpackCursor();
 const copier = new Copier();
 
 export class BlockList {
@@ -374,20 +372,20 @@ export class Block implements Blob {
 
   /** Live entries. */
   get live(): number {
-    return numberAt(this, listpack.first(this));
+    return listpack.numberAt(this, listpack.first(this));
   }
 
   /** Entries that are flagged as deleted. */
   get deleted(): number {
-    return numberAt(this, listpack.next(this, listpack.first(this)));
+    return listpack.numberAt(this, listpack.next(this, listpack.first(this)));
   }
 
   /** `count` live entries have become deleted ones. */
   moveToDeleted(count: number): void {
     const at = listpack.first(this);
-    listpack.replaceInt(this, at, numberAt(this, at) - count);
+    listpack.replaceInt(this, at, listpack.numberAt(this, at) - count);
     const deletedAt = listpack.next(this, at);
-    listpack.replaceInt(this, deletedAt, numberAt(this, deletedAt) + count);
+    listpack.replaceInt(this, deletedAt, listpack.numberAt(this, deletedAt) + count);
   }
 }
 
@@ -395,12 +393,6 @@ export class Block implements Blob {
 function grown(length: number): number {
   const capacity = length + (length >>> 2);
   return length <= MOST_INSIDE ? Math.min(capacity, MOST_INSIDE) : capacity;
-}
-
-/** The integer at `at`. */
-export function numberAt(block: Block, at: number): number {
-  listpack.read(block, at, element);
-  return element.value.number;
 }
 
 const beginning = new StreamId();
