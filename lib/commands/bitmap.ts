@@ -251,7 +251,7 @@ const bitop = command({
     }
     if (length > 0) {
       combine(db, operation as BitOperation, length);
-      const ref = db.set(a, 2, combination.bytes, 0, length);
+      const ref = db.set(a, 2, combination.result, 0, length);
       db.setHint(ref, Hint.RAW);
       db.changed(a, 2, SET);
     } else c.deleteKey(2);
@@ -270,10 +270,10 @@ function combine(db: Database, operation: BitOperation, length: number): void {
   for (let i = 0; i < sources.length; i++) {
     const ref = sources[i];
     const buf = ref === 0 ? NO_BYTES : db.valueBuffer(ref);
-    const off = ref === 0 ? 0 : db.valueOffset(ref);
+    const at = ref === 0 ? 0 : db.valueOffset(ref);
     const len = ref === 0 ? 0 : db.valueLength(ref);
-    if (i === 0) combination.begin(length, buf, off, len);
-    else combination.add(operation, buf, off, len);
+    if (i === 0) combination.begin(length, buf, at, len);
+    else combination.add(operation, buf, at, len);
   }
   if (operation === BitOperation.NOT) combination.invert();
 }

@@ -105,59 +105,64 @@ export type BitOperation = typeof BitOperation[keyof typeof BitOperation];
 
 /** Results up to this many bytes come about in memory that is kept. */
 const KEPT = 65536;
-/** Bytes of a source that are copied at once. */
+/** Bytes of a source that are brought to an even place at once. */
 const PORTION = 16384;
 
 /** Combines byte strings, each taken as filled up with zeros to the length of the longest. One object serves again and again. */
 export class BitCombination {
-  /** The result, from 0 on; good until the next `begin`. */
-  bytes: Uint8Array = new Uint8Array(KEPT);
-  #words = new Int32Array(this.bytes.buffer);
-  readonly #keptBytes = this.bytes;
-  readonly #keptWords = this.#words;
-  /** Words of the result, the last of which may be filled up with zeros. */
+  /** The result; good until the next `begin`. */
+  result: Uint8Array = new Uint8Array(0);
+  readonly #kept = new Uint8Array(KEPT);
+  readonly #keptWords = new Int32Array(this.#kept.buffer);
+  /** The result with zeros behind it that fill the last word. */
+  #bytes = this.#kept;
+  #words = this.#keptWords;
   #size = 0;
   readonly #portion = new Uint8Array(PORTION);
   readonly #portionWords = new Int32Array(this.#portion.buffer);
 
-  /** Begins a result of `length` bytes with the first source. */
-  begin(length: number, buf: Uint8Array, off: number, len: number): void {
+  /** Begins a result of `length` bytes with the first source, `buf[at, at + len)`. */
+  begin(length: number, buf: Uint8Array, at: number, len: number): void {
     this.#size = (length + 3) >>> 2;
-    if (length <= KEPT) {
-      this.bytes = this.#keptBytes;
-      this.#words = this.#keptWords;
-    } else {
-      this.bytes = new Uint8Array(this.#size * 4);
-      this.#words = new Int32Array(this.bytes.buffer);
-    }
-    copyBytes(buf, off, len, this.bytes, 0);
-    for (let i = len; i & 3; i++) this.bytes[i] = 0;
-    this.#words.fill(0, (len + 3) >>> 2, this.#size);
+    this.#bytes = length <= KEPT ? this.#kept : new Uint8Array(this.#size * 4);
+    this.#words = length <= KEPT ? this.#keptWords : new Int32Array(this.#bytes.buffer);
+    // Bitmaps that are combined again and again have the same length.
+    if (this.result.length !== length || length > KEPT) this.result = this.#bytes.subarray(0, length);
+    copyEven(buf, at, len, this.#bytes);
+    this.#clearFrom((len + 3) >>> 2);
   }
 
+  /** Combines what is there with a further source. */
+  add(operation: BitOperation, buf: Uint8Array, at: number, len: number): void {
+    for (let done = 0; done < len; done += PORTION) {
+      const count = Math.min(len - done, PORTION);
+      copyEven(buf, at + done, count, this.#portion);
+      combineWords(operation, this.#words, done >>> 2, this.#portionWords, (count + 3) >>> 2);
+    }
+    if (operation === BitOperation.AND) this.#clearFrom((len + 3) >>> 2);
+  }
+
+  #clearFrom(word: number): void {
+    if (word < this.#size) this.#words.fill(0, word, this.#size);
+  }
+
+  /** NOT: turns every bit over. */
   invert(): void {
     const words = this.#words;
     for (let i = 0; i < this.#size; i++) words[i] = ~words[i];
   }
+}
 
-  /** Combines what is there with a further source. */
-  add(operation: BitOperation, buf: Uint8Array, off: number, len: number): void {
-    for (let at = 0; at < len; at += PORTION) {
-      this.#addPortion(operation, buf, off + at, Math.min(len - at, PORTION), at >>> 2);
-    }
-    if (operation === BitOperation.AND) this.#words.fill(0, (len + 3) >>> 2, this.#size);
-  }
+function combineWords(operation: BitOperation, to: Int32Array, at: number, from: Int32Array, count: number): void {
+  if (operation === BitOperation.AND) { for (let i = 0; i < count; i++) to[at + i] &= from[i]; }
+  else if (operation === BitOperation.OR) { for (let i = 0; i < count; i++) to[at + i] |= from[i]; }
+  else for (let i = 0; i < count; i++) to[at + i] ^= from[i];
+}
 
-  #addPortion(operation: BitOperation, buf: Uint8Array, off: number, len: number, at: number): void {
-    const words = this.#words;
-    const from = this.#portionWords;
-    copyBytes(buf, off, len, this.#portion, 0);
-    for (let i = len; i & 3; i++) this.#portion[i] = 0;
-    const size = (len + 3) >>> 2;
-    if (operation === BitOperation.AND) { for (let i = 0; i < size; i++) words[at + i] &= from[i]; }
-    else if (operation === BitOperation.OR) { for (let i = 0; i < size; i++) words[at + i] |= from[i]; }
-    else for (let i = 0; i < size; i++) words[at + i] ^= from[i];
-  }
+/** Copies `buf[at, at + len)` to the beginning of `to`, and fills the last word with zeros. */
+function copyEven(buf: Uint8Array, at: number, len: number, to: Uint8Array): void {
+  copyBytes(buf, at, len, to, 0);
+  for (let i = len; i & 3; i++) to[i] = 0;
 }
 
 /** The unsigned integer of `width` ≤ 53 bits at bit `offset` of `buf[at, end)`; bits beyond the end are zeros. */
