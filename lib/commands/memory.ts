@@ -186,7 +186,7 @@ const memory = container({
         const { slab } = c.engine.keyspace;
         slab.purge();
         slab.givenUp = 0;
-        c.engine.platform.process.collectGarbage();
+        c.engine.platform.process.collectGarbage(true);
         c.reply.ok();
       },
     }),

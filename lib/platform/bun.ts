@@ -54,7 +54,7 @@ interface BunRuntime {
   listen(options: Record<string, unknown>): BunListener;
   connect(options: Record<string, unknown>): Promise<BunSocket>;
   gc(wait: boolean): void;
-  /** Gives up what the runtime keeps to be faster. */
+  /** Gives up what the runtime keeps to be faster: all compiled code. */
   shrink(): void;
 }
 
@@ -259,8 +259,8 @@ const copy: Copy = (from, off, len, to, at) => void copyBuffer.call(from, to, at
 /** The platform of a Bun process. */
 export function createPlatform(): Platform {
   const parts = createNodeParts();
-  parts.process.collectGarbage = () => {
-    bun.shrink();
+  parts.process.collectGarbage = (thorough) => {
+    if (thorough) bun.shrink();
     bun.gc(true);
   };
   return { runtime: { name: "bun", version: bun.version }, net, copy, ...parts };

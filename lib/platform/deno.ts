@@ -458,8 +458,8 @@ export function createPlatform(ownsProcess: boolean): Platform {
   const parts = createNodeParts(epoll?.writeAside);
   Object.assign(parts.clock, epoll?.clock ?? { soon });
   const collect = parts.process.collectGarbage;
-  parts.process.collectGarbage = () => {
-    collect();
+  parts.process.collectGarbage = (thorough) => {
+    collect(thorough);
     epoll?.returnFreed();
   };
   return { runtime: { name: "deno", version: Deno.version.deno }, net: epoll?.net ?? net, ...parts };

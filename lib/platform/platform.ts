@@ -173,8 +173,11 @@ export interface Process {
   readonly machineBits: 32 | 64;
   memory(): { readonly rss: number; readonly heapUsed: number; readonly heapTotal: number; readonly external: number };
   totalSystemMemory(): number;
-  /** Has the runtime give back what it keeps for objects and buffers that nobody uses any more; the program waits meanwhile. */
-  collectGarbage(): void;
+  /**
+   * Has the runtime give back what it keeps for objects and buffers that nobody uses any more; the program waits meanwhile. `thorough`:
+   * compiled code too, which makes the program slow for some tenths of a second that it works.
+   */
+  collectGarbage(thorough: boolean): void;
   /** CPU seconds so far. */
   cpu(): { readonly user: number; readonly system: number };
   onSignal(signal: "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGABRT", run: () => void): void;

@@ -90,8 +90,8 @@ export class Cron {
 
   /**
    * Returns memory to the system when much has been given up, after FLUSHALL, say: without a reason to collect garbage, V8 would keep
-   * what the data took. Starting leaves garbage as well, and so does traffic, if little. As it takes some 30 ms, nobody must have sent or
-   * been sent anything in the last second.
+   * what the data took. Starting leaves garbage as well, and so does traffic, if little: not worth compiling everything again. As it
+   * takes some 30 ms, nobody must have sent or been sent anything in the last second.
    */
   #returnMemory(): void {
     const { stats, keyspace: { slab, graveyard } } = this.server.engine;
@@ -101,9 +101,10 @@ export class Cron {
     if (!isIdle) return;
     // CONFIG RESETSTAT begins to count anew.
     if (slab.givenUp < MUCH && Math.abs(traffic - this.#collectedTraffic) < MUCH_TRAFFIC) return;
+    const thorough = slab.givenUp >= MUCH || this.#collectedTraffic < 0;
     this.#collectedTraffic = traffic;
     slab.givenUp = 0;
-    this.server.platform.process.collectGarbage();
+    this.server.platform.process.collectGarbage(thorough);
   }
 
   /** Looks after the buffers of some clients, so that each has its turn about once a second. */
