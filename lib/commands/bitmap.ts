@@ -251,7 +251,7 @@ const bitop = command({
     }
     if (length > 0) {
       combine(db, operation as BitOperation, length);
-      const ref = db.set(a, 2, combination.result, 0, length);
+      const ref = db.set(a, 2, combination.bytes, 0, length);
       db.setHint(ref, Hint.RAW);
       db.changed(a, 2, SET);
     } else c.deleteKey(2);

@@ -110,13 +110,12 @@ const PORTION = 16384;
 
 /** Combines byte strings, each taken as filled up with zeros to the length of the longest. One object serves again and again. */
 export class BitCombination {
-  /** The result; good until the next `begin`. */
-  result: Uint8Array = new Uint8Array(0);
-  readonly #kept = new Uint8Array(KEPT);
-  readonly #keptWords = new Int32Array(this.#kept.buffer);
-  /** The result with zeros behind it that fill the last word. */
-  #bytes = this.#kept;
-  #words = this.#keptWords;
+  /** The result, from 0 on; good until the next `begin`. */
+  bytes: Uint8Array = new Uint8Array(KEPT);
+  #words = new Int32Array(this.bytes.buffer);
+  readonly #kept = this.bytes;
+  readonly #keptWords = this.#words;
+  /** Words of the result; the last may be filled up with zeros. */
   #size = 0;
   readonly #portion = new Uint8Array(PORTION);
   readonly #portionWords = new Int32Array(this.#portion.buffer);
@@ -124,11 +123,9 @@ export class BitCombination {
   /** Begins a result of `length` bytes with the first source, `buf[at, at + len)`. */
   begin(length: number, buf: Uint8Array, at: number, len: number): void {
     this.#size = (length + 3) >>> 2;
-    this.#bytes = length <= KEPT ? this.#kept : new Uint8Array(this.#size * 4);
-    this.#words = length <= KEPT ? this.#keptWords : new Int32Array(this.#bytes.buffer);
-    // Bitmaps that are combined again and again have the same length.
-    if (this.result.length !== length || length > KEPT) this.result = this.#bytes.subarray(0, length);
-    copyEven(buf, at, len, this.#bytes);
+    this.bytes = length <= KEPT ? this.#kept : new Uint8Array(this.#size * 4);
+    this.#words = length <= KEPT ? this.#keptWords : new Int32Array(this.bytes.buffer);
+    copyEven(buf, at, len, this.bytes);
     this.#clearFrom((len + 3) >>> 2);
   }
 
