@@ -99,7 +99,7 @@ const pfcount = command({
   run(c) {
     if (c.args.argc === 2) return countOne(c);
     if (mergeKeys(c) < 0) return;
-    c.reply.bigint(hyperloglog.countRegisters(most));
+    replyCount(c, hyperloglog.countRegisters(most));
   },
 });
 
@@ -112,13 +112,18 @@ function countOne(c: Client): void {
   if (!bind(c, ref)) return;
   db.setHint(ref, Hint.RAW);
   const cached = hyperloglog.cachedCount(blob);
-  if (cached >= 0n) return c.reply.bigint(cached);
+  if (cached >= 0) return replyCount(c, cached);
   const elements = hyperloglog.count(blob);
   if (elements === null) return c.reply.error(CORRUPTED);
   db.keyspace.barrier?.beforeChange(db, ref);
   hyperloglog.cacheCount(blob, elements);
   db.changed(a, 1, NO_EVENT);
-  c.reply.bigint(elements);
+  replyCount(c, elements);
+}
+
+function replyCount(c: Client, count: number | bigint): void {
+  if (typeof count === "bigint") c.reply.bigint(count);
+  else c.reply.int(count);
 }
 
 /** Gathers the registers of all keys in `most`. 1 if one of them is dense, 0 if none is, -1 after an error. */

@@ -20,6 +20,7 @@
  * The estimate is Otmar Ertl's ("New cardinality estimation algorithms for HyperLogLog sketches", arXiv:1702.01284).
  */
 
+import { readU32LE, writeU32LE } from "../../bytes/binary.ts";
 import { murmurHash, murmurHigh, murmurLow } from "../../bytes/murmur.ts";
 import type { Blob } from "./blob.ts";
 
@@ -83,17 +84,20 @@ export function encodingOf(blob: Blob): number {
   return blob.buf[blob.off + ENCODING_AT];
 }
 
-/** The count in the header, or -1 when it is outdated. */
-export function cachedCount(blob: Blob): bigint {
+/** The count in the header, a bigint where a double would not be exact; -1 when it is outdated. */
+export function cachedCount(blob: Blob): number | bigint {
   const { buf, off } = blob;
-  if (buf[off + OUTDATED_AT] & OUTDATED) return -1n;
-  let count = 0n;
-  for (let i = 7; i >= 0; i--) count = (count << 8n) | BigInt(buf[off + COUNT_AT + i]);
-  return count;
+  if (buf[off + OUTDATED_AT] & OUTDATED) return -1;
+  const low = readU32LE(buf, off + COUNT_AT);
+  const high = readU32LE(buf, off + COUNT_AT + 4);
+  return high < 2 ** 21 ? high * 2 ** 32 + low : (BigInt(high) << 32n) | BigInt(low);
 }
 
-export function cacheCount(blob: Blob, count: bigint): void {
-  for (let i = 0; i < 8; i++) blob.buf[blob.off + COUNT_AT + i] = Number((count >> BigInt(i * 8)) & 0xffn);
+export function cacheCount(blob: Blob, count: number | bigint): void {
+  const { buf, off } = blob;
+  const exact = typeof count === "bigint";
+  writeU32LE(buf, off + COUNT_AT, exact ? Number(BigInt.asUintN(32, count)) : count);
+  writeU32LE(buf, off + COUNT_AT + 4, exact ? Number(BigInt.asUintN(32, count >> 32n)) : Math.floor(count / 2 ** 32));
 }
 
 export function invalidateCount(blob: Blob): void {
@@ -306,14 +310,14 @@ export function decode(blob: Blob): string {
 }
 
 /** The estimate from registers of one byte each. */
-export function countRegisters(registers: Uint8Array): bigint {
+export function countRegisters(registers: Uint8Array): number | bigint {
   histogram.fill(0);
   for (let i = 0; i < registers.length; i++) histogram[registers[i]]++;
   return estimate();
 }
 
 /** The estimate; null when the runs do not add up. */
-export function count(blob: Blob): bigint | null {
+export function count(blob: Blob): number | bigint | null {
   const { buf } = blob;
   const end = blob.off + blob.len;
   histogram.fill(0);
@@ -342,13 +346,14 @@ export function count(blob: Blob): bigint | null {
 }
 
 /** The estimate from the histogram of the registers. The order of the steps is Redis's, so that the last bit is too. */
-function estimate(): bigint {
+function estimate(): number | bigint {
   let z = REGISTERS * tau((REGISTERS - histogram[RANK_BITS + 1]) / REGISTERS);
   for (let rank = RANK_BITS; rank >= 1; rank--) z = (z + histogram[rank]) * 0.5;
   z += REGISTERS * sigma(histogram[0] / REGISTERS);
   const elements = ALPHA * REGISTERS * REGISTERS / z;
   // Only registers that no hash can have made lead so far; C's conversion gives the least integer then.
-  return elements < 2 ** 63 ? BigInt(Math.round(elements)) : -(1n << 63n);
+  if (elements < 2 ** 53) return Math.round(elements);
+  return elements < 2 ** 63 ? BigInt(elements) : -(1n << 63n);
 }
 
 function sigma(x: number): number {
