@@ -23,7 +23,7 @@ const candidates = new Int32Array(SLOTS);
 let base = 1;
 
 function slotOf(threeBytes: number): number {
-  return ((threeBytes >>> 8) - threeBytes * 5) & (SLOTS - 1);
+  return ((threeBytes >>> 8) - Math.imul(threeBytes, 5)) & (SLOTS - 1);
 }
 
 /**
@@ -43,28 +43,27 @@ export function compress(
     candidates.fill(0);
     base = 1;
   }
-  const callBase = base;
-  base += len;
   const end = off + len;
+  const last = end - 2;
   const outEnd = dstOff + dstCap;
+  /** What an entry of this call has to be reduced by to be an offset in `src`; older entries end up at or before `off`. */
+  const shift = base - off;
+  base += len;
   let at = off;
   /** The next free byte of the output. The byte `literals + 1` before it is reserved for the length of the running literal. */
   let out = dstOff + 1;
   let literals = 0;
   let three = len > 1 ? (src[at] << 8) | src[at + 1] : 0;
-  while (at < end - 2) {
+  while (at < last) {
     three = ((three << 8) | src[at + 2]) & 0xffffff;
     const slot = slotOf(three);
-    const position = at - off;
-    const candidate = candidates[slot] - callBase;
-    candidates[slot] = callBase + position;
-    const distance = position - candidate - 1;
-    let ref = 0;
+    const ref = (candidates[slot] - shift) | 0;
+    candidates[slot] = (at + shift) | 0;
     // Position 0 is never used as a candidate, as in the library.
     if (
-      candidate > 0 && distance < MAX_DISTANCE &&
-      src[(ref = off + candidate) + 2] === src[at + 2] && src[ref] === src[at] && src[ref + 1] === src[at + 1]
+      ref > off && at - ref <= MAX_DISTANCE && ((src[ref] << 16) | (src[ref + 1] << 8) | src[ref + 2]) === three
     ) {
+      const distance = at - ref - 1;
       if (out - (literals === 0 ? 1 : 0) + 4 >= outEnd) return 0;
       dst[out - literals - 1] = literals - 1;
       if (literals === 0) out--;
@@ -85,13 +84,13 @@ export function compress(
       literals = 0;
       out++;
       at += match;
-      if (at >= end - 2) break;
+      if (at >= last) break;
       at -= 2;
       three = (src[at] << 16) | (src[at + 1] << 8) | src[at + 2];
-      candidates[slotOf(three)] = callBase + at - off;
+      candidates[slotOf(three)] = (at + shift) | 0;
       at++;
       three = ((three << 8) | src[at + 2]) & 0xffffff;
-      candidates[slotOf(three)] = callBase + at - off;
+      candidates[slotOf(three)] = (at + shift) | 0;
       at++;
     } else {
       if (out >= outEnd) return 0;

@@ -69,6 +69,7 @@ const restore = command({
   run: restoreKey,
 });
 
+/** The options of the command that is being run. */
 interface RestoreOptions {
   replace: boolean;
   /** The TTL is a time, not a duration. */
@@ -80,11 +81,11 @@ interface RestoreOptions {
 }
 
 const value = new LooseValue();
+const options: RestoreOptions = { replace: false, absolute: false, idle: -1, frequency: -1 };
 
 function restoreKey(c: Client): void {
   const { args: a, db, engine, reply } = c;
-  const options: RestoreOptions = { replace: false, absolute: false, idle: -1, frequency: -1 };
-  if (!parseOptions(c, options)) return;
+  if (!parseOptions(c)) return;
   if (!options.replace && db.lookupWrite(a, 1) !== 0) return reply.error(BUSYKEY);
   const ttl = parseBigInt64(a.buf, a.off[2], a.len[2]);
   if (ttl === null) return reply.error(NOT_INTEGER);
@@ -107,13 +108,17 @@ function restoreKey(c: Client): void {
     ref = db.setExpire(ref, deadline);
     if (!options.absolute && engine.propagation.active) propagateAbsolute(c, deadline);
   }
-  setAccess(c, ref, options);
+  setAccess(c, ref);
   db.changed(a, 1, RESTORE);
   reply.ok();
 }
 
-function parseOptions(c: Client, options: RestoreOptions): boolean {
+function parseOptions(c: Client): boolean {
   const { args: a } = c;
+  options.replace = false;
+  options.absolute = false;
+  options.idle = -1;
+  options.frequency = -1;
   for (let i = 4; i < a.argc; i++) {
     const hasNext = i + 1 < a.argc;
     if (a.is(i, REPLACE)) options.replace = true;
@@ -132,7 +137,7 @@ function parseOptions(c: Client, options: RestoreOptions): boolean {
 }
 
 /** Only what the policy in force makes use of is set. */
-function setAccess(c: Client, ref: number, options: RestoreOptions): void {
+function setAccess(c: Client, ref: number): void {
   const { keyspace } = c.engine;
   if (keyspace.lfu) {
     if (options.frequency >= 0) c.db.setFrequency(ref, options.frequency);

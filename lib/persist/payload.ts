@@ -16,16 +16,26 @@ import { isValueType, readValue, valueType, writeValue } from "./values.ts";
 const FOOTER = 10;
 const CRC = 8;
 
+/** A buffer that one huge value has grown beyond this is not kept. */
+const MOST_KEPT = 64 * 1024;
+const NO_BYTES = new Uint8Array(0);
+
 const crc = new Crc64();
+/** Those of the last payload. */
+let writer = new RdbWriter(false);
+const reader = new RdbReader(NO_BYTES, 0, 0);
 
 /** What reading a payload needs of the server; an `Engine` is one. */
 export interface PayloadContext extends ValueContext {
   readonly log: { verbose(text: string): void };
 }
 
-/** The payload of a key's value, as `buf[0, at)` of the writer. */
+/** The payload of a key's value, as `buf[0, at)` of the writer; good until the next one is written. */
 export function writePayload(db: Database, ref: number, compress: boolean): RdbWriter {
-  const out = new RdbWriter(compress);
+  if (writer.buf.length > MOST_KEPT) writer = new RdbWriter(false);
+  const out = writer;
+  out.at = 0;
+  out.compress = compress;
   out.byte(valueType(db, ref));
   writeValue(db, ref, out);
   out.ensure(FOOTER);
@@ -39,7 +49,7 @@ export function writePayload(db: Database, ref: number, compress: boolean): RdbW
 }
 
 /**
- * Reads the payload `buf[off, off + len)` into `value`, which may then refer to `buf`. "refused": damaged, or of a newer version;
+ * Reads the payload `buf[off, off + len)` into `value`, which may then refer to `buf`, or to bytes that are good until the next payload. "refused": damaged, or of a newer version;
  * "corrupt": no value all the same; where and why is logged. `skipChecksum` is for tests that damage payloads on purpose.
  */
 export function readPayload(
@@ -58,14 +68,16 @@ export function readPayload(
     crc.update(buf, off, off + len - CRC);
     if (!crc.matches(buf, off + len - CRC)) return "refused";
   }
-  const input = new RdbReader(buf, off, end);
+  reader.open(buf, off, end);
   try {
-    const type = input.byte();
-    if (!isValueType(type, RDB_VERSION)) return input.fail(`unknown value type ${type}`);
-    return readValue(context, type, input, value) ? "ok" : "corrupt";
+    const type = reader.byte();
+    if (!isValueType(type, RDB_VERSION)) return reader.fail(`unknown value type ${type}`);
+    return readValue(context, type, reader, value) ? "ok" : "corrupt";
   } catch (error) {
     if (!(error instanceof CorruptData)) throw error;
     context.log.verbose(error.logLine);
     return "corrupt";
+  } finally {
+    reader.buf = NO_BYTES;
   }
 }

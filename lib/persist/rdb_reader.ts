@@ -44,10 +44,18 @@ export class RdbReader {
   bytesOff = 0;
   bytesLen = 0;
   #scratch = new Uint8Array(INITIAL_SCRATCH);
-  readonly #begin: number;
+  #begin: number;
 
   constructor(public buf: Uint8Array, public at: number, public end: number) {
     this.bytes = buf;
+    this.#begin = at;
+  }
+
+  /** Begins anew with other bytes. */
+  open(buf: Uint8Array, at: number, end: number): void {
+    this.buf = buf;
+    this.at = at;
+    this.end = end;
     this.#begin = at;
   }
 
