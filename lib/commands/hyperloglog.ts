@@ -30,7 +30,7 @@ const TODENSE = lower("todense");
 
 const blob = new RecordBlob();
 /** The greatest of each register over several keys. */
-const most = new Uint8Array(REGISTERS);
+const most = new hyperloglog.Registers();
 
 /** Binds `blob` to the HyperLogLog at `ref`; false when it is none, which has been replied. */
 function bind(c: Client, ref: number): boolean {
@@ -87,7 +87,7 @@ const pfadd = command({
 const pfcount = command({
   name: "pfcount",
   arity: -2,
-  flags: "readonly may_replicate",
+  flags: "readonly may_replicate quick",
   acl: "hyperloglog",
   since: "2.8.9",
   group: "hyperloglog",
@@ -99,7 +99,7 @@ const pfcount = command({
   run(c) {
     if (c.args.argc === 2) return countOne(c);
     if (mergeKeys(c) < 0) return;
-    replyCount(c, hyperloglog.countRegisters(most));
+    replyCount(c, most.count());
   },
 });
 
@@ -129,14 +129,14 @@ function replyCount(c: Client, count: number | bigint): void {
 /** Gathers the registers of all keys in `most`. 1 if one of them is dense, 0 if none is, -1 after an error. */
 function mergeKeys(c: Client): number {
   let anyDense = 0;
-  most.fill(0);
+  most.clear();
   for (let i = 1; i < c.args.argc; i++) {
     const ref = c.readTyped(i, Type.STRING);
     if (ref < 0) return -1;
     if (ref === 0) continue;
     if (!bind(c, ref)) return -1;
     if (hyperloglog.encodingOf(blob) === DENSE) anyDense = 1;
-    if (!hyperloglog.mergeInto(most, blob)) {
+    if (!most.merge(blob)) {
       c.reply.error(CORRUPTED);
       return -1;
     }
@@ -166,10 +166,7 @@ const pfmerge = command({
       db.setHint(ref, Hint.RAW);
     }
     if (anyDense === 1 && !hyperloglog.toDense(blob)) return c.reply.error(CORRUPTED);
-    const { hllSparseMaxBytes } = c.engine.config.values;
-    for (let i = 0; i < REGISTERS; i++) {
-      if (most[i] > 0) hyperloglog.setRegister(blob, i, most[i], hllSparseMaxBytes);
-    }
+    most.raise(blob, c.engine.config.values.hllSparseMaxBytes);
     hyperloglog.invalidateCount(blob);
     db.changed(a, 1, PFADD);
     c.reply.ok();

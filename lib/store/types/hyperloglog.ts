@@ -150,15 +150,17 @@ function setSparse(blob: Blob, register: number, value: number, sparseMax: numbe
   let before = at;
   let first = 0;
   let length = 0;
-  // Small registers of few elements: this loop is where PFADD spends its time.
-  while (at < end) {
+  // This loop is where PFADD spends its time. (Looking up what a run means, in place of the branches, takes twice as long.)
+  for (let size = 0; at < end; at += size, first += length) {
     const run = buf[at];
-    const isLong = (run & 0xc0) === XZERO;
-    length = runLength(buf, at, end);
+    size = 1;
+    if (run & VALUE) length = (run & 3) + 1;
+    else if (run & XZERO) {
+      length = (((run & 63) << 8) | (at + 1 < end ? buf[at + 1] : 0)) + 1;
+      size = 2;
+    } else length = run + 1;
     if (register < first + length) break;
     before = at;
-    at += isLong ? 2 : 1;
-    first += length;
   }
   if (at >= end) return CORRUPT;
   const run = buf[at];
@@ -263,33 +265,84 @@ export function toDense(blob: Blob): boolean {
 
 // ---- Reading -------------------------------------------------------------------------------------------------------------------
 
-/** Raises each of the 16384 bytes of `most` to its register; false when the runs do not add up. */
-export function mergeInto(most: Uint8Array, blob: Blob): boolean {
-  const { buf } = blob;
-  const end = blob.off + blob.len;
-  if (encodingOf(blob) === DENSE) {
-    for (let register = 0, at = blob.off + HEADER; at < end; at += 3, register += 4) {
-      const three = buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16);
-      const a = three & 63, b = (three >> 6) & 63, c = (three >> 12) & 63, d = three >> 18;
-      if (a > most[register]) most[register] = a;
-      if (b > most[register + 1]) most[register + 1] = b;
-      if (c > most[register + 2]) most[register + 2] = c;
-      if (d > most[register + 3]) most[register + 3] = d;
+/** Registers of one byte each: the greatest of each over several HyperLogLogs. */
+export class Registers {
+  readonly #bytes = new Uint8Array(REGISTERS);
+  /** The same, four at a time: mostly zeros, if few elements have been seen. */
+  readonly #words = new Int32Array(this.#bytes.buffer);
+
+  clear(): void {
+    this.#words.fill(0);
+  }
+
+  /** Raises each to that of `blob`; false when the runs do not add up. */
+  merge(blob: Blob): boolean {
+    const most = this.#bytes;
+    const { buf } = blob;
+    const end = blob.off + blob.len;
+    if (encodingOf(blob) === DENSE) {
+      for (let register = 0, at = blob.off + HEADER; at < end; at += 3, register += 4) {
+        const three = buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16);
+        const a = three & 63, b = (three >> 6) & 63, c = (three >> 12) & 63, d = three >> 18;
+        if (a > most[register]) most[register] = a;
+        if (b > most[register + 1]) most[register + 1] = b;
+        if (c > most[register + 2]) most[register + 2] = c;
+        if (d > most[register + 3]) most[register + 3] = d;
+      }
+      return true;
     }
-    return true;
+    let register = 0;
+    for (let at = blob.off + HEADER; at < end; at++) {
+      const run = buf[at];
+      const length = runLength(buf, at, end);
+      if (run & VALUE) {
+        if (register + length > REGISTERS) return false;
+        const value = runValue(run);
+        for (let i = register; i < register + length; i++) if (value > most[i]) most[i] = value;
+      } else if (run & XZERO) at++;
+      register += length;
+    }
+    return register === REGISTERS;
   }
-  let register = 0;
-  for (let at = blob.off + HEADER; at < end; at++) {
-    const run = buf[at];
-    const length = runLength(buf, at, end);
-    if (run & VALUE) {
-      if (register + length > REGISTERS) return false;
-      const value = runValue(run);
-      for (let i = register; i < register + length; i++) if (value > most[i]) most[i] = value;
-    } else if (run & XZERO) at++;
-    register += length;
+
+  /** Raises the registers of `blob` to these. A dense one must have been merged before, so that none of its own is greater. */
+  raise(blob: Blob, sparseMax: number): void {
+    const bytes = this.#bytes;
+    const words = this.#words;
+    if (encodingOf(blob) === DENSE) return this.#write(blob);
+    for (let i = 0; i < words.length; i++) {
+      if (words[i] === 0) continue;
+      for (let register = i * 4; register < i * 4 + 4; register++) {
+        if (bytes[register] > 0) setRegister(blob, register, bytes[register], sparseMax);
+      }
+    }
   }
-  return register === REGISTERS;
+
+  #write(blob: Blob): void {
+    const words = this.#words;
+    const { buf } = blob;
+    for (let i = 0, at = blob.off + HEADER; i < words.length; i++, at += 3) {
+      const four = words[i];
+      const low = four & 63, second = (four >> 8) & 63, third = (four >> 16) & 63;
+      buf[at] = low | (second << 6);
+      buf[at + 1] = (second >> 2) | (third << 4);
+      buf[at + 2] = (third >> 4) | ((four >> 24) << 2);
+    }
+  }
+
+  /** The estimate. */
+  count(): number | bigint {
+    const bytes = this.#bytes;
+    const words = this.#words;
+    histogram.fill(0);
+    let zeros = 0;
+    for (let i = 0; i < words.length; i += 4) {
+      if ((words[i] | words[i + 1] | words[i + 2] | words[i + 3]) === 0) zeros += 16;
+      else for (let register = i * 4; register < i * 4 + 16; register++) histogram[bytes[register]]++;
+    }
+    histogram[0] += zeros;
+    return estimate();
+  }
 }
 
 /** The runs of a sparse one as PFDEBUG DECODE shows them. */
@@ -307,13 +360,6 @@ export function decode(blob: Blob): string {
     } else texts.push(`z:${length}`);
   }
   return texts.join(" ");
-}
-
-/** The estimate from registers of one byte each. */
-export function countRegisters(registers: Uint8Array): number | bigint {
-  histogram.fill(0);
-  for (let i = 0; i < registers.length; i++) histogram[registers[i]]++;
-  return estimate();
 }
 
 /** The estimate; null when the runs do not add up. */
