@@ -3,12 +3,13 @@
  * yet other keys hold for them (GET).
  *
  * The elements are copied out before anything else happens: looking up keys can delete keys that have expired. They stand behind each
- * other in one buffer; what is sorted is an array of their numbers. Texts to sort by (BY … ALPHA) go into the same buffer.
+ * other in one buffer, and so do texts to sort by (BY … ALPHA). What is sorted is an array of their numbers, by a merge sort of our own:
+ * the engines' sorts, which are not JavaScript, take longer to call a comparison than to make it.
  *
  * Without STORE, texts are ordered as the C locale does, up to the first zero byte; with STORE by all their bytes.
  */
 
-import { lower, parseDouble, parseScoreBound } from "../bytes/ascii.ts";
+import { lower, parseDouble, parseInt64, parseScoreBound } from "../bytes/ascii.ts";
 import { compareBytes, copyBytes } from "../bytes/span.ts";
 import { Args } from "../bytes/args.ts";
 import type { Client } from "../engine/client.ts";
@@ -46,7 +47,6 @@ const zset = new ZsetView();
 const hash = new HashView();
 /** The key that a pattern makes. */
 const key = new Args();
-let keyBytes = new Uint8Array(256);
 
 /** Byte strings behind each other. */
 class Texts {
@@ -112,26 +112,91 @@ function doubled(array: Int32Array): Int32Array<ArrayBuffer> {
 const elements = new Texts();
 const weights = new Texts();
 
+/** What BY or GET names: `#`, the element itself; or a key with a star for the element, and perhaps a field of the hash that is there. */
+class Pattern {
+  isElement = false;
+  /** Place of the star, which is that of the element in the key; -1 without one: nothing is ever found then. */
+  star = -1;
+  /** The key, with what is before the star. */
+  key = new Uint8Array(64);
+  /** What follows the star in the key, and the field, if `hasField`: both in the command's arguments. */
+  buf: Uint8Array = NO_BYTES;
+  restOff = 0;
+  restLen = 0;
+  hasField = false;
+  fieldOff = 0;
+  fieldLen = 0;
+
+  /** Argument i. */
+  set(a: Args, i: number): this {
+    const { buf } = a;
+    const off = a.off[i];
+    const len = a.len[i];
+    this.buf = buf;
+    this.isElement = buf[off] === HASH_SIGN && (len === 1 || buf[off + 1] === 0);
+    this.hasField = false;
+    const star = this.star = starOf(a, i);
+    if (star < 0) return this;
+    let arrow = len;
+    for (let at = star + 1; at + 2 < len; at++) {
+      const byte = buf[off + at];
+      if (byte === 0) break;
+      if (byte !== MINUS || buf[off + at + 1] !== GREATER) continue;
+      // Only the first arrow counts, and only if a field follows.
+      if (buf[off + at + 2] !== 0) arrow = at;
+      break;
+    }
+    this.restOff = off + star + 1;
+    this.restLen = arrow - star - 1;
+    this.hasField = arrow < len;
+    this.fieldOff = off + arrow + 2;
+    this.fieldLen = len - arrow - 2;
+    if (star > this.key.length || this.key.length > KEEP) this.key = new Uint8Array(Math.max(64, star * 2));
+    copyBytes(buf, off, star, this.key, 0);
+    return this;
+  }
+
+  /** Makes `key` the key for an element; returns its length. */
+  keyOf(buf: Uint8Array, off: number, len: number): number {
+    const total = this.star + len + this.restLen;
+    if (total > this.key.length) {
+      const longer = new Uint8Array(total * 2);
+      longer.set(this.key.subarray(0, this.star));
+      this.key = longer;
+    }
+    copyBytes(buf, off, len, this.key, this.star);
+    copyBytes(this.buf, this.restOff, this.restLen, this.key, this.star + len);
+    return total;
+  }
+}
+
 /** What the arguments say. Argument numbers are 0 where something is not given. */
 class Options {
   descending = false;
   alpha = false;
   offset = 0;
   count = -1;
-  by = 0;
+  /** The pattern that gives the weights, if `isBy`. */
+  readonly by = new Pattern();
+  isBy = false;
   /** Nothing is sorted: BY names a pattern without a star. */
   unsorted = false;
   store = 0;
-  readonly get: number[] = [];
+  /** The first `gets` are the patterns of GET. */
+  readonly get: Pattern[] = [];
+  gets = 0;
 
   /** False if the arguments are not valid, which has been replied. */
   parse(c: Client, mayStore: boolean): boolean {
     const { args: a } = c;
     const { clusterEnabled } = c.engine.config.values;
-    this.descending = this.alpha = this.unsorted = false;
-    this.offset = this.by = this.store = 0;
+    this.descending =
+      this.alpha =
+      this.unsorted =
+      this.isBy =
+        false;
+    this.offset = this.store = this.gets = 0;
     this.count = -1;
-    this.get.length = 0;
     for (let i = 2; i < a.argc; i++) {
       const left = a.argc - i - 1;
       if (a.is(i, ASC)) this.descending = false;
@@ -143,12 +208,13 @@ class Options {
         if (this.offset !== this.offset || this.count !== this.count) return c.fail(NOT_INTEGER);
       } else if (mayStore && a.is(i, STORE) && left >= 1) this.store = ++i;
       else if (a.is(i, BY) && left >= 1) {
-        this.by = ++i;
-        if (starOf(a, i) < 0) this.unsorted = true;
+        this.isBy = true;
+        if (this.by.set(a, ++i).star < 0) this.unsorted = true;
         else if (clusterEnabled) return c.fail(BY_CLUSTER);
       } else if (a.is(i, GET) && left >= 1) {
         if (clusterEnabled) return c.fail(GET_CLUSTER);
-        this.get.push(++i);
+        if (this.gets === this.get.length) this.get.push(new Pattern());
+        this.get[this.gets++].set(a, ++i);
       } else return c.fail(SYNTAX);
     }
     return true;
@@ -213,40 +279,22 @@ let found: Uint8Array = NO_BYTES;
 let foundOff = 0;
 let foundLen = 0;
 
-/**
- * Looks up what pattern `i` means for an element: the element itself (`#`), the string of the key that has the element in place of the
- * star, or a field of the hash that is there (`key->field`). False when there is nothing.
- */
-function lookUp(c: Client, i: number, element: number): boolean {
-  const { args: a, db } = c;
-  const pattern = a.off[i];
-  const length = a.len[i];
-  if (a.buf[pattern] === HASH_SIGN && (length === 1 || a.buf[pattern + 1] === 0)) {
+/** Looks up what a pattern means for an element. False when there is nothing. */
+function lookUp(c: Client, pattern: Pattern, element: number): boolean {
+  const { db } = c;
+  const off = elements.off[element];
+  const len = elements.len[element];
+  if (pattern.isElement) {
     found = elements.buf;
-    foundOff = elements.off[element];
-    foundLen = elements.len[element];
+    foundOff = off;
+    foundLen = len;
     return true;
   }
-  const star = starOf(a, i);
-  if (star < 0) return false;
-  let arrow = length;
-  for (let at = star + 1; at + 2 < length; at++) {
-    const byte = a.buf[pattern + at];
-    if (byte === 0) break;
-    if (byte !== MINUS || a.buf[pattern + at + 1] !== GREATER) continue;
-    // Only the first arrow counts, and only if a field follows.
-    if (a.buf[pattern + at + 2] !== 0) arrow = at;
-    break;
-  }
-  const middle = elements.len[element];
-  const total = arrow - 1 + middle;
-  if (total > keyBytes.length) keyBytes = new Uint8Array(total * 2);
-  keyBytes.set(a.buf.subarray(pattern, pattern + star));
-  keyBytes.set(elements.buf.subarray(elements.off[element], elements.off[element] + middle), star);
-  keyBytes.set(a.buf.subarray(pattern + star + 1, pattern + arrow), star + middle);
-  const ref = db.lookupRead(key.point(keyBytes, 0, total), 0);
+  if (pattern.star < 0) return false;
+  const total = pattern.keyOf(elements.buf, off, len);
+  const ref = db.lookupRead(key.point(pattern.key, 0, total), 0);
   if (ref === 0) return false;
-  if (arrow === length) {
+  if (!pattern.hasField) {
     if (db.type(ref) !== Type.STRING) return false;
     found = db.valueBuffer(ref);
     foundOff = db.valueOffset(ref);
@@ -254,8 +302,7 @@ function lookUp(c: Client, i: number, element: number): boolean {
     return true;
   }
   if (db.type(ref) !== Type.HASH) return false;
-  const field = arrow + 2;
-  if (!hash.open(db, ref).find(a.buf, pattern + field, length - field)) return false;
+  if (!hash.open(db, ref).find(pattern.buf, pattern.fieldOff, pattern.fieldLen)) return false;
   hash.value.asText();
   found = hash.value.buf;
   foundOff = hash.value.off;
@@ -281,42 +328,103 @@ function collect(c: Client, ref: number, type: number, offset: number, count: nu
   }
 }
 
-/** The numbers of the elements in order; null when a weight is not a number. */
+/** Elements' numbers, what is merged from and to, and their weights; kept for the next time, if they are not too long. */
+let numbers = new Int32Array(256);
+let others = new Int32Array(256);
+let scores = new Float64Array(256);
+let missing = new Uint8Array(256);
+
+function reserve(count: number): void {
+  if (count <= numbers.length && numbers.length <= KEEP) return;
+  const size = Math.max(256, count + (count >> 1));
+  numbers = new Int32Array(size);
+  others = new Int32Array(size);
+  scores = new Float64Array(size);
+  missing = new Uint8Array(size);
+}
+
+/** The numbers of the elements in order, as the beginning of the array; null when a weight is not a number. */
 function order(c: Client): Int32Array | null {
   const { count } = elements;
-  const { by, alpha, store } = options;
-  const numbers = new Int32Array(count);
-  for (let i = 0; i < count; i++) numbers[i] = i;
-  const sign = options.descending ? -1 : 1;
-  const whole = store > 0;
-  if (!alpha) {
-    const scores = new Float64Array(count);
-    let valid = true;
+  const { by, isBy, alpha } = options;
+  reserve(count);
+  if (alpha) {
+    if (isBy) weights.clear();
     for (let i = 0; i < count; i++) {
-      if (by > 0) {
-        if (!lookUp(c, by, i)) continue;
-        scores[i] = parseWeight(found, foundOff, foundLen);
-      } else scores[i] = parseWeight(elements.buf, elements.off[i], elements.len[i]);
-      if (scores[i] !== scores[i]) valid = false;
+      numbers[i] = i;
+      if (!isBy) continue;
+      const isThere = lookUp(c, by, i);
+      missing[i] = isThere ? 0 : 1;
+      if (isThere) weights.add(found, foundOff, foundLen);
+      else weights.add(NO_BYTES, 0, 0);
     }
-    if (!valid) return null;
-    return numbers.sort((x, y) =>
-      sign * (scores[x] > scores[y] ? 1 : scores[x] < scores[y] ? -1 : elements.compare(x, y, true))
-    );
+    return mergeSort(count);
   }
-  if (by === 0) return numbers.sort((x, y) => sign * elements.compare(x, y, whole));
-  weights.clear();
-  const missing = new Uint8Array(count);
+  const sign = options.descending ? -1 : 1;
+  let valid = true;
   for (let i = 0; i < count; i++) {
-    if (lookUp(c, by, i)) weights.add(found, foundOff, foundLen);
-    else {
-      missing[i] = 1;
-      weights.add(NO_BYTES, 0, 0);
+    numbers[i] = i;
+    let score = 0;
+    if (!isBy) score = parseWeight(elements.buf, elements.off[i], elements.len[i]);
+    else if (lookUp(c, by, i)) score = parseWeight(found, foundOff, foundLen);
+    scores[i] = sign * score;
+    if (score !== score) valid = false;
+  }
+  return valid ? mergeSort(count) : null;
+}
+
+/** The order of two elements by their weights: negative, positive, or 0. */
+function compareElements(x: number, y: number): number {
+  if (!options.alpha) {
+    const a = scores[x];
+    const b = scores[y];
+    if (a < b) return -1;
+    if (a > b) return 1;
+  }
+  return compareTexts(x, y);
+}
+
+function compareTexts(x: number, y: number): number {
+  const { alpha, isBy, store } = options;
+  const order = !alpha
+    ? elements.compare(x, y, true)
+    : !isBy
+    ? elements.compare(x, y, store > 0)
+    : missing[x] || missing[y]
+    ? missing[y] - missing[x]
+    : weights.compare(x, y, store > 0);
+  return options.descending ? -order : order;
+}
+
+/** Runs of so many are sorted by insertion. */
+const RUN = 8;
+
+/** Sorts the first `count` of `numbers`; those that are alike stay as they are. Returns the array. */
+function mergeSort(count: number): Int32Array {
+  let from = numbers;
+  let to = others;
+  for (let begin = 0; begin < count; begin += RUN) {
+    const end = Math.min(begin + RUN, count);
+    for (let i = begin + 1; i < end; i++) {
+      const x = from[i];
+      let at = i;
+      for (; at > begin && compareElements(from[at - 1], x) > 0; at--) from[at] = from[at - 1];
+      from[at] = x;
     }
   }
-  return numbers.sort((x, y) =>
-    sign * (missing[x] || missing[y] ? missing[y] - missing[x] : weights.compare(x, y, whole))
-  );
+  for (let run = RUN; run < count; run *= 2) {
+    for (let begin = 0; begin < count; begin += 2 * run) {
+      const middle = Math.min(begin + run, count);
+      const end = Math.min(middle + run, count);
+      let left = begin, right = middle;
+      for (let at = begin; at < end; at++) {
+        const takesLeft = left < middle && (right === end || compareElements(from[left], from[right]) <= 0);
+        to[at] = takesLeft ? from[left++] : from[right++];
+      }
+    }
+    [from, to] = [to, from];
+  }
+  return from;
 }
 
 /**
@@ -324,6 +432,8 @@ function order(c: Client): Int32Array | null {
  * is 0.
  */
 function parseWeight(buf: Uint8Array, off: number, len: number): number {
+  const whole = parseInt64(buf, off, len);
+  if (whole === whole) return whole;
   const value = parseScoreBound(buf, off, len);
   if (len === 0 || (value !== 0 && value !== Infinity && value !== -Infinity)) return value;
   let from = 0;
@@ -343,7 +453,7 @@ function sortElements(c: Client, mayStore: boolean): void {
   if (options.unsorted && type === Type.SET && options.store > 0) {
     options.unsorted = false;
     options.alpha = true;
-    options.by = 0;
+    options.isBy = false;
   }
   if (type === Type.ZSET) ref = enlarged(c, ref);
   const length = ref === 0 ? 0 : lengthOf(c, ref, type);
@@ -356,12 +466,12 @@ function sortElements(c: Client, mayStore: boolean): void {
   if (!options.unsorted && numbers === null) return reply.error(NOT_DOUBLE);
   const skipped = isRange ? from : 0;
   if (options.store > 0) return store(c, numbers, from - skipped, until - skipped);
-  const { get } = options;
-  reply.array((until - from) * Math.max(get.length, 1));
+  const { get, gets } = options;
+  reply.array((until - from) * Math.max(gets, 1));
   for (let i = from - skipped; i < until - skipped && !reply.isFull; i++) {
     const element = numbers === null ? i : numbers[i];
-    if (get.length === 0) reply.bulk(elements.buf, elements.off[element], elements.len[element]);
-    for (let g = 0; g < get.length; g++) {
+    if (gets === 0) reply.bulk(elements.buf, elements.off[element], elements.len[element]);
+    for (let g = 0; g < gets; g++) {
       if (lookUp(c, get[g], element)) reply.bulk(found, foundOff, foundLen);
       else reply.null();
     }
@@ -386,7 +496,7 @@ function lengthOf(c: Client, ref: number, type: number): number {
 /** Makes the elements, or what GET finds for them, a list at the key that STORE names. */
 function store(c: Client, numbers: Int32Array | null, from: number, until: number): void {
   const { args: a, db, reply } = c;
-  const { get } = options;
+  const { get, gets } = options;
   const { listMaxListpackSize, listCompressDepth } = c.engine.config.values;
   list.limits = DEFAULT_LIMITS;
   list.packedThreshold = c.engine.debug.packedThreshold;
@@ -395,8 +505,8 @@ function store(c: Client, numbers: Int32Array | null, from: number, until: numbe
   if (listMaxListpackSize !== DEFAULT_LIMITS.listMaxListpackSize || listCompressDepth !== 0) list.convert();
   for (let i = from; i < until; i++) {
     const element = numbers === null ? i : numbers[i];
-    if (get.length === 0) list.push(false, elements.buf, elements.off[element], elements.len[element]);
-    for (let g = 0; g < get.length; g++) {
+    if (gets === 0) list.push(false, elements.buf, elements.off[element], elements.len[element]);
+    for (let g = 0; g < gets; g++) {
       if (lookUp(c, get[g], element)) list.push(false, found, foundOff, foundLen);
       else list.push(false, NO_BYTES, 0, 0);
     }

@@ -17,7 +17,7 @@ import type { RdbReader } from "./rdb_reader.ts";
 
 const cursor = new ListpackCursor();
 /** The bitmap: bits for each element, at least, and at most. */
-const BITS_EACH = 16;
+const BITS_EACH = 32;
 const LEAST_BITS = 64;
 const MOST_BITS = 1 << 23;
 /** A bitmap that one huge listpack has grown beyond so many words is not kept. */
