@@ -3,8 +3,8 @@
  * payloads.
  *
  * Every byte of a data set goes through here on each save and load. A 64-bit CRC as BigInt would be slower than the disk, so the
- * register is two int32 halves, and eight bytes are folded per step with eight tables ("slicing by 8"). They are read as two words, which
- * takes little more than half the time of putting words together from bytes.
+ * register is two int32 halves, and eight bytes are folded per step with eight tables ("slicing by 8"). Of long runs they are read as two
+ * words, which takes little more than half the time of reading bytes.
  */
 
 /** The polynomial with its bits reversed, in halves. */
@@ -35,7 +35,7 @@ for (let i = 256; i < LOW.length; i++) {
 }
 
 /** Fewer bytes than this are not worth a view of their words. */
-const LONG = 64;
+const LONG = 256;
 
 /** A running checksum; a new one stands at 0. */
 export class Crc64 {
@@ -62,7 +62,20 @@ export class Crc64 {
   #bytes(buf: Uint8Array, start: number, end: number): void {
     let lo = this.lo;
     let hi = this.hi;
-    for (let at = start; at < end; at++) {
+    let at = start;
+    for (; at + 8 <= end; at += 8) {
+      const a = 0x700 | ((lo & 255) ^ buf[at]);
+      const b = 0x600 | (((lo >>> 8) & 255) ^ buf[at + 1]);
+      const c = 0x500 | (((lo >>> 16) & 255) ^ buf[at + 2]);
+      const d = 0x400 | ((lo >>> 24) ^ buf[at + 3]);
+      const e = 0x300 | ((hi & 255) ^ buf[at + 4]);
+      const f = 0x200 | (((hi >>> 8) & 255) ^ buf[at + 5]);
+      const g = 0x100 | (((hi >>> 16) & 255) ^ buf[at + 6]);
+      const h = (hi >>> 24) ^ buf[at + 7];
+      lo = LOW[a] ^ LOW[b] ^ LOW[c] ^ LOW[d] ^ LOW[e] ^ LOW[f] ^ LOW[g] ^ LOW[h];
+      hi = HIGH[a] ^ HIGH[b] ^ HIGH[c] ^ HIGH[d] ^ HIGH[e] ^ HIGH[f] ^ HIGH[g] ^ HIGH[h];
+    }
+    for (; at < end; at++) {
       const index = (lo ^ buf[at]) & 255;
       lo = ((lo >>> 8) | (hi << 24)) ^ LOW[index];
       hi = (hi >>> 8) ^ HIGH[index];
@@ -71,7 +84,7 @@ export class Crc64 {
     this.hi = hi;
   }
 
-  /** Eight bytes at a time, as two little-endian words. */
+  /** The same, eight bytes as two little-endian words. */
   #words(words: Int32Array): void {
     let lo = this.lo;
     let hi = this.hi;
