@@ -4,7 +4,7 @@
  * Bun calls a handler from its event loop with the bytes it read and writes synchronously into the kernel, so nothing is
  * buffered here: `write` takes what the kernel takes, and `drain` is Bun's own. One handler object serves all sockets;
  * what belongs to a connection hangs off `socket.data`. Bun reads into one buffer shared by all connections, so idle ones
- * cost no read buffer.
+ * cost no read buffer, and hands out a copy of what it has read.
  *
  * Bun's names for the ends of a connection: `end` is the peer's FIN (with `allowHalfOpen` we may still write), `close` the
  * end of both directions, `error` an exception in a handler. `socket.end()` is a FIN and `socket.terminate()` a RST.
@@ -37,7 +37,7 @@ interface BunSocket {
 interface SocketHandlers {
   readonly binaryType: "uint8array";
   open(socket: BunSocket): void;
-  data(socket: BunSocket, bytes: Uint8Array): void;
+  data(socket: BunSocket, bytes: Uint8Array<ArrayBuffer>): void;
   drain(socket: BunSocket): void;
   end(socket: BunSocket): void;
   close(socket: BunSocket, error?: unknown): void;
@@ -59,6 +59,9 @@ interface BunRuntime {
 }
 
 type AcceptHandler = (connection: Connection) => ConnectionHandler;
+
+/** What is received comes in an array of its own; from this length on it is freed at once, by detaching it, instead of piling up. */
+const WORTH_FREEING = 16 * 1024;
 
 const bun = (globalThis as unknown as { Bun: BunRuntime }).Bun;
 
@@ -135,6 +138,7 @@ function socketHandlers(open: (socket: BunSocket) => void): SocketHandlers {
     data(socket, bytes) {
       const connection = socket.data;
       if (connection !== null && connection.isOpen()) connection.handler?.data(bytes, bytes.length);
+      if (bytes.length >= WORTH_FREEING) bytes.buffer.transfer(0);
     },
     drain(socket) {
       const connection = socket.data;

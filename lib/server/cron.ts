@@ -17,6 +17,8 @@ const MIN_TURNS = 5;
 /** Bytes given up, or sent and received, that are worth a collection of garbage. */
 const MUCH = 32 * 1024 * 1024;
 const MUCH_TRAFFIC = 8 * 1024 * 1024;
+/** Up to so many bytes, what has been compiled served to start. */
+const LITTLE_TRAFFIC = 64 * 1024;
 /** Buckets that a table which a snapshot had frozen catches up with at each tick. */
 const SETTLE = 4096;
 
@@ -90,8 +92,8 @@ export class Cron {
 
   /**
    * Returns memory to the system when much has been given up, after FLUSHALL, say: without a reason to collect garbage, V8 would keep
-   * what the data took. Starting leaves garbage as well, and so does traffic, if little: not worth compiling everything again. As it
-   * takes some 30 ms, nobody must have sent or been sent anything in the last second.
+   * what the data took. Starting leaves garbage as well, code included, and so does traffic, if little: not worth compiling everything again.
+   * As it takes some 30 ms, nobody must have sent or been sent anything in the last second.
    */
   #returnMemory(): void {
     const { stats, keyspace: { slab, graveyard } } = this.server.engine;
@@ -101,7 +103,7 @@ export class Cron {
     if (!isIdle) return;
     // CONFIG RESETSTAT begins to count anew.
     if (slab.givenUp < MUCH && Math.abs(traffic - this.#collectedTraffic) < MUCH_TRAFFIC) return;
-    const thorough = slab.givenUp >= MUCH || this.#collectedTraffic < 0;
+    const thorough = slab.givenUp >= MUCH || (this.#collectedTraffic < 0 && traffic < LITTLE_TRAFFIC);
     this.#collectedTraffic = traffic;
     slab.givenUp = 0;
     this.server.platform.process.collectGarbage(thorough);
