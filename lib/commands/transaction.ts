@@ -63,9 +63,9 @@ function executeQueue(c: Client): void {
   // What the transaction itself changes is no reason to watch any more.
   engine.watches.removeAll(c);
   const { args, command } = c;
-  const { commands } = transaction;
-  c.reply.array(commands.length);
-  for (let i = 0, place = 0; i < commands.length; i++) {
+  const { commands, count } = transaction;
+  c.reply.array(count);
+  for (let i = 0, place = 0; i < count; i++) {
     // What is propagated is kept until the end.
     c.args = engine.propagation.active ? new Args() : queuedArgs;
     place = transaction.read(place, c.args);
@@ -149,7 +149,7 @@ function undoQueued(c: Client): void {
   const count = a.argc === 2 ? a.int(1) : 1;
   if (!(count >= 1)) return reply.error(UNDO_COUNT);
   if (transaction === null) return reply.error(UNDO_ALONE);
-  const queued = transaction.commands.length;
+  const queued = transaction.count;
   if (queued === 0) return reply.array(0);
   if (count > queued) {
     return reply.error(errorReply(`ERR cannot undo ${a.text(1)} commands, only ${queued} queued`));

@@ -36,7 +36,7 @@ export function clientMemory(c: Client): number {
   const { transaction } = c;
   let names = c.subscriptions;
   for (let watched = c.watched; watched !== null; watched = watched.sibling) names++;
-  const queued = transaction === null ? 0 : transaction.argumentBytes + transaction.commands.length * QUEUED_BYTES;
+  const queued = transaction === null ? 0 : transaction.argumentBytes + transaction.count * QUEUED_BYTES;
   return c.link.memory + c.streamBytes + c.argumentBytes + queued + names * NAME_BYTES;
 }
 
@@ -58,7 +58,7 @@ export function clientInfo(c: Client): string {
     ["sub", c.channels?.size ?? 0],
     ["psub", c.patterns?.size ?? 0],
     ["ssub", c.shardChannels?.size ?? 0],
-    ["multi", c.transaction === null ? -1 : c.transaction.commands.length],
+    ["multi", c.transaction === null ? -1 : c.transaction.count],
     ["qbuf", link.inputBytes],
     ["qbuf-free", link.inputFree],
     ["argv-mem", c.argumentBytes],

@@ -36,6 +36,8 @@ const spare: Transaction[] = [];
  *   offset and length of each argument
  */
 export class Transaction {
+  /** Number of commands, which are the first of `commands`: an array that is emptied gives its memory up. */
+  count = 0;
   readonly commands: Command[] = [];
   /** A command could not be queued: EXEC will refuse. */
   failed = false;
@@ -60,7 +62,7 @@ export class Transaction {
   end(): void {
     if (spare.length === MOST_SPARE || this.#words.length > MOST_SPARE_WORDS) return;
     this.failed = false;
-    this.#bytes.length = 1;
+    if (this.#bytes.length > 1) this.#bytes.length = 1;
     this.#used = 0;
     this.#keep(0, 0);
     spare.push(this);
@@ -97,7 +99,7 @@ export class Transaction {
     this.#used += size;
     this.#wordsUsed = end;
     this.argumentBytes += argumentBytes;
-    this.commands.push(command);
+    this.commands[this.count++] = command;
     this.flags |= command.flags;
     this.mask |= command.mask;
   }
@@ -140,13 +142,13 @@ export class Transaction {
 
   /** Removes the last `count` commands; their bytes stay where they are. */
   removeLast(count: number): void {
-    const left = this.commands.length - count;
+    const left = this.count - count;
     this.#keep(left, this.place(left));
   }
 
   /** Keeps the first `count` commands, which end before `place`. */
   #keep(count: number, place: number): void {
-    this.commands.length = count;
+    this.count = count;
     this.#wordsUsed = place;
     this.argumentBytes = 0;
     this.flags = 0;
