@@ -136,34 +136,46 @@ export function decompress(
   const to = targetView.of(dst);
   const end = off + len;
   const outEnd = dstOff + dstLen;
+  const fastEnd = end - 3;
+  const fastOut = outEnd - 5;
   let at = off;
   let out = dstOff;
   while (at < end) {
-    const control = src[at++];
+    let control = src[at++];
     if (control < 32) {
       const next = at + control + 1;
       const stop = out + control + 1;
       if (stop > outEnd || next > end) return -1;
-      if (stop + 3 <= outEnd && next + 3 <= end) {
-        for (; out < stop; out += 4, at += 4) to.setInt32(out, from.getInt32(at));
-        out = stop;
-        at = next;
-      } else while (out < stop) dst[out++] = src[at++];
-    } else {
-      let length = control >>> 5;
-      if (length === 7) {
-        if (at >= end) return -1;
-        length += src[at++];
+      if (stop > fastOut || next > fastEnd) {
+        while (out < stop) dst[out++] = src[at++];
+        continue;
       }
+      to.setInt32(out, from.getInt32(at));
+      for (let i = 4; i <= control; i += 4) to.setInt32(out + i, from.getInt32(at + i));
+      out = stop;
+      at = next;
+      // Nearly always a copy follows: a test of its own for it is guessed right more often.
+      control = src[at];
+      if (control < 32) continue;
+      at++;
+    }
+    let length = (control >>> 5) + 2;
+    if (length === 9) {
       if (at >= end) return -1;
-      let ref = out - ((control & 0x1f) << 8) - src[at++] - 1;
-      const stop = out + length + 2;
-      if (stop > outEnd || ref < dstOff) return -1;
-      // A copy may overlap what it is writing, which is how runs are coded.
-      if (out - ref >= 4 && stop + 3 <= outEnd) {
-        for (; out < stop; out += 4, ref += 4) to.setInt32(out, to.getInt32(ref));
-        out = stop;
-      } else while (out < stop) dst[out++] = dst[ref++];
+      length += src[at++];
+    }
+    if (at >= end) return -1;
+    let ref = out - ((control & 0x1f) << 8) - src[at++] - 1;
+    const stop = out + length;
+    if (stop > outEnd || ref < dstOff) return -1;
+    // A copy may overlap what it is writing, which is how runs are coded.
+    if (out - ref < 4 || stop > fastOut) { while (out < stop) dst[out++] = dst[ref++]; }
+    else {
+      // Most copies are no longer than eight bytes, and how often a loop runs is hard to guess.
+      to.setInt32(out, to.getInt32(ref));
+      to.setInt32(out + 4, to.getInt32(ref + 4));
+      for (let i = 8; i < length; i += 4) to.setInt32(out + i, to.getInt32(ref + i));
+      out = stop;
     }
   }
   return out - dstOff;

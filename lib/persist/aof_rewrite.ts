@@ -6,7 +6,7 @@
 import { formatStoredDouble } from "../bytes/ascii.ts";
 import type { Database } from "../store/database.ts";
 import type { Dict } from "../store/dict.ts";
-import { Type } from "../store/record.ts";
+import { Kind, Type } from "../store/record.ts";
 import { HashView } from "../store/types/hash.ts";
 import { ListView } from "../store/types/list.ts";
 import * as listpack from "../store/types/listpack.ts";
@@ -102,8 +102,12 @@ export class CommandFormat implements SnapshotFormat {
       }
       default: {
         const name = { buf: dict.keyBuffer(ref), off: dict.keyOffset(ref), len: dict.keyLength(ref) };
-        const steps = streamCommands(out, name, db.object(ref) as Stream);
+        const sleeps = db.kind(ref) !== Kind.OBJECT;
+        const stream = (sleeps ? db.keyspace.wake!(db, ref) : db.object(ref)) as Stream;
+        const steps = streamCommands(out, name, stream);
         while (steps.next().done !== true);
+        // Being written is no reason to become an object for good.
+        if (sleeps) stream.release();
       }
     }
     const deadline = db.expireAtExact(ref);

@@ -45,6 +45,8 @@ export class RdbReader {
   bytesLen = 0;
   #scratch = new Uint8Array(INITIAL_SCRATCH);
   #begin: number;
+  /** Where `rewind` goes back to, -1 for nowhere: what is in `buf` from there on must stay there. */
+  protected keptFrom = -1;
 
   constructor(public buf: Uint8Array, public at: number, public end: number) {
     this.bytes = buf;
@@ -67,6 +69,30 @@ export class RdbReader {
   /** No more items of at least `size` bytes than this can follow: what is declared may be a lie. */
   most(size: number): number {
     return Math.floor((this.end - this.at) / size);
+  }
+
+  /** From here on bytes are kept, until `takeKept` or `rewind`. */
+  keep(): void {
+    this.keptFrom = this.at;
+  }
+
+  /** Bytes read since `keep`. */
+  get kept(): number {
+    return this.at - this.keptFrom;
+  }
+
+  /** Makes the bytes since `keep` the string. */
+  takeKept(): void {
+    this.bytes = this.buf;
+    this.bytesOff = this.keptFrom;
+    this.bytesLen = this.kept;
+    this.keptFrom = -1;
+  }
+
+  /** Goes back to where `keep` was called. */
+  rewind(): void {
+    this.at = this.keptFrom;
+    this.keptFrom = -1;
   }
 
   fail(reason: string): never {

@@ -38,6 +38,8 @@ export abstract class RdbSource extends RdbReader {
 
   /** Sums what was read since the last time; before `buf` changes. */
   protected sum(): void {
+    // What is read a second time has been summed.
+    if (this.at <= this.#summed) return;
     this.#crc?.update(this.buf, this.#summed, this.at);
     this.#summed = this.at;
   }
@@ -45,6 +47,11 @@ export abstract class RdbSource extends RdbReader {
   /** `buf` is another one, or its content has moved: nothing before this position is to be summed. */
   protected sumFrom(at: number): void {
     this.#summed = at;
+  }
+
+  /** What is in the buffer has moved by so many bytes towards its beginning. */
+  protected moved(bytes: number): void {
+    this.#summed -= bytes;
   }
 
   /** Reads the trailer; null when it fits (or nothing is to be checked), else both sums for the message. */
@@ -80,19 +87,22 @@ export class FileSource extends RdbSource {
 
   override more(count: number): boolean {
     this.sum();
-    const left = this.end - this.at;
+    const from = this.keptFrom < 0 ? this.at : this.keptFrom;
+    const left = this.end - from;
     // A length is not believed before the file is known to have so much.
-    if (count > left + this.#limit - this.#offset) return false;
+    if (count > this.end - this.at + this.#limit - this.#offset) return false;
+    count += this.at - from;
     let { buf } = this;
     if (count > buf.length || buf.length > KEEP_SIZE) {
       buf = new Uint8Array(Math.max(READ_SIZE, count));
-      buf.set(this.buf.subarray(this.at, this.end));
-    } else buf.copyWithin(0, this.at, this.end);
+      buf.set(this.buf.subarray(from, this.end));
+    } else buf.copyWithin(0, from, this.end);
     const end = Math.min(buf.length, left + this.#limit - this.#offset);
     const read = this.#file.read(buf, left, end, this.#offset);
     this.buf = buf;
-    this.at = 0;
-    this.sumFrom(0);
+    this.at -= from;
+    if (this.keptFrom >= 0) this.keptFrom = 0;
+    this.moved(from);
     this.end = left + read;
     this.#offset += read;
     return this.end >= count;

@@ -9,6 +9,9 @@
  *   consumers   n, then for each: name, time seen (int64 LE), with STREAM_LISTPACKS_3: time active (int64 LE), IDs that are
  *               pending: n, then 16 bytes each
  *
+ * A small stream that is loaded or restored stays in its record as these bytes (stream_check.ts) until a command needs it, and is written as
+ * they are. Who never asks for most of a million streams never pays for them.
+ *
  * All other numbers and IDs are lengths in RDB notation, of 64 bits. STREAM_LISTPACKS_3 is of RDB version 11; when a consumer was
  * last active is not kept, as Redis 7.0 does not know it.
  */
@@ -16,15 +19,17 @@
 import { fromLatin1, latin1 } from "../bytes/ascii.ts";
 import { readI32BE, writeU32BE } from "../bytes/binary.ts";
 import type { Database } from "../store/database.ts";
-import { Type } from "../store/record.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import { Kind, Type } from "../store/record.ts";
 import { Int64 } from "../store/types/int64.ts";
 import { Stream } from "../store/types/stream.ts";
 import { BlockAudit } from "../store/types/stream_audit.ts";
 import { type Consumer, type Counter, type Group } from "../store/types/stream_group.ts";
 import { Block } from "../store/types/stream_block.ts";
 import { StreamId } from "../store/types/stream_id.ts";
-import type { RdbReader } from "./rdb_reader.ts";
+import { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
+import { isPlainStream } from "./stream_check.ts";
 import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
 
 const ID_BYTES = 16;
@@ -32,6 +37,7 @@ const ID_BYTES = 16;
 const PENDING_AT_ONCE = 256;
 
 const idBytes = new Uint8Array(ID_BYTES);
+const sleeper = new RdbReader(idBytes, 0, 0);
 const id = new StreamId();
 const wide = new Int64();
 const audit = new BlockAudit();
@@ -46,6 +52,7 @@ export const streamCodec: ValueCodec = {
   },
 
   write(db: Database, ref: number, out: RdbWriter): void {
+    if (db.kind(ref) !== Kind.OBJECT) return out.raw(db.valueBuffer(ref), db.valueOffset(ref), db.valueLength(ref));
     const stream = db.object(ref) as Stream;
     out.length(stream.blocks.length);
     for (let i = 0; i < stream.blocks.length; i++) writeBlock(out, stream, i);
@@ -55,20 +62,41 @@ export const streamCodec: ValueCodec = {
   },
 
   read(context: ValueContext, rdbType: number, input: RdbReader, value: LooseValue): boolean {
-    const stream = new Stream(context.keyspace.slab);
-    try {
-      readEntries(stream, input, rdbType !== RdbType.STREAM_LISTPACKS);
-      for (let left = input.length(); left > 0; left--) {
-        readGroup(stream, input, rdbType);
+    if (rdbType === RdbType.STREAM_LISTPACKS_2) {
+      input.keep();
+      if (isPlainStream(input)) {
+        input.takeKept();
+        value.setBytes(Type.STREAM, input.bytes, input.bytesOff, input.bytesLen);
+        context.keyspace.wake = wake;
+        return true;
       }
-    } catch (error) {
-      stream.release();
-      throw error;
+      input.rewind();
     }
-    value.setObject(Type.STREAM, stream);
+    value.setObject(Type.STREAM, readStream(context.keyspace, rdbType, input));
     return true;
   },
 };
+
+/** The stream of a record that has it as bytes. */
+function wake(db: Database, ref: number): Stream {
+  const at = db.valueOffset(ref);
+  sleeper.open(db.valueBuffer(ref), at, at + db.valueLength(ref));
+  return readStream(db.keyspace, RdbType.STREAM_LISTPACKS_2, sleeper);
+}
+
+function readStream({ slab }: Keyspace, rdbType: number, input: RdbReader): Stream {
+  const stream = new Stream(slab);
+  try {
+    readEntries(stream, input, rdbType !== RdbType.STREAM_LISTPACKS);
+    for (let left = input.length(); left > 0; left--) {
+      readGroup(stream, input, rdbType);
+    }
+  } catch (error) {
+    stream.release();
+    throw error;
+  }
+  return stream;
+}
 
 /** Writes a stream that does not change meanwhile, from behind the number of its blocks on, in steps. */
 export function* writeStream(out: RdbWriter, stream: Stream): Generator<void, void, void> {

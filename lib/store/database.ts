@@ -252,9 +252,19 @@ export class Database {
     this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 4] = length | this.keyspace.generation;
   }
 
-  /** The collection of a record of kind OBJECT. */
+  /** The collection of a record of kind OBJECT, or of one that can be made one: a loaded stream. The record stays where it is. */
   object(ref: number): Collection {
+    if (this.kind(ref) !== Kind.OBJECT) return this.#wake(ref);
     return this.#slab.objects[this.#words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 5]] as Collection;
+  }
+
+  /** The room of the bytes in the record is lost until it moves, but refs stay good: callers do not expect that reading moves anything. */
+  #wake(ref: number): Collection {
+    const { barrier, wake } = this.keyspace;
+    if (barrier !== null) barrier.beforeChange(this, ref);
+    const object = wake!(this, ref);
+    this.#setHandle(ref, Kind.OBJECT, this.#slab.newObject(object), 0);
+    return object;
   }
 
   /** Milliseconds since 1970, -1 without a deadline. Exact up to 2^53. */

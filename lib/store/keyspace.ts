@@ -96,6 +96,8 @@ export class Keyspace {
   expiredKeys = 0;
   evictedKeys = 0;
   lazyFreed = 0;
+  /** Makes the collection of a value that is still as it was loaded (record.ts). Set by whoever makes such values. */
+  wake: ((db: Database, ref: number) => Collection) | null = null;
   graveyard: Collection[] = [];
   /** A data set is being loaded into other databases than these. */
   hasGuests = false;

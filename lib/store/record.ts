@@ -12,7 +12,8 @@
  *           the value, when it is inside
  *
  * A small collection is a blob of bytes (listpack, intset) stored just as a string is; a large one is an object in the slab's
- * table that keeps its elements in typed arrays. The type numbers are those of RDB files and DEBUG OBJECT.
+ * table that keeps its elements in typed arrays. A small stream that was loaded is a string of the bytes that it had in the file, until a
+ * command needs it (`Database.object`). The type numbers are those of RDB files and DEBUG OBJECT.
  */
 
 export const Type = { STRING: 0, LIST: 1, SET: 2, ZSET: 3, HASH: 4, STREAM: 6 } as const;
