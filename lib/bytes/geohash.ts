@@ -11,6 +11,8 @@
  * differs in its 17th digit (only STOREDIST shows so many).
  */
 
+import { fromLatin1 } from "./ascii.ts";
+
 /** Steps of the scores. */
 const STEPS = 26;
 const LONGITUDE_MAX = 180;
@@ -22,9 +24,15 @@ const EARTH_RADIUS = 6372797.560856;
 /** Half the width of the Mercator map, in metres. */
 const MERCATOR_MAX = 20037726.37;
 const DEGREE = Math.PI / 180;
+const TWO_31 = 2147483648;
 const TWO_32 = 4294967296;
 const TWO_63 = 1n << 63n;
-const ALPHABET = "0123456789bcdefghjkmnpqrstuvwxyz";
+const ALPHABET = fromLatin1("0123456789bcdefghjkmnpqrstuvwxyz");
+/** Characters of a geohash as text. */
+export const GEOHASH_TEXT = 11;
+/** Number of columns (and of rows) with so many steps, and for `STEPS` a column's part of all. */
+const CELLS = Float64Array.from({ length: STEPS + 1 }, (_, step) => 2 ** step);
+const CELL = 2 ** -STEPS;
 
 export function isOnMap(longitude: number, latitude: number): boolean {
   return longitude >= -LONGITUDE_MAX && longitude <= LONGITUDE_MAX && latitude >= -LATITUDE_MAX &&
@@ -65,7 +73,7 @@ function cellNumber(column: number, row: number): number {
 
 /** The column or row of a coordinate that is `offset` (0 … 1) of the way across the map. */
 function gridPlace(offset: number, step: number): number {
-  return Math.floor(offset * 2 ** step);
+  return Math.floor(offset * CELLS[step]);
 }
 
 function columnOf(longitude: number, step: number): number {
@@ -78,11 +86,11 @@ function rowOf(latitude: number, step: number): number {
 
 /** Where a column begins, and where a row does. */
 function longitudeOf(column: number, step: number): number {
-  return -LONGITUDE_MAX + (column / 2 ** step) * LONGITUDE_SCALE;
+  return -LONGITUDE_MAX + (column / CELLS[step]) * LONGITUDE_SCALE;
 }
 
 function latitudeOf(row: number, step: number): number {
-  return -LATITUDE_MAX + (row / 2 ** step) * LATITUDE_SCALE;
+  return -LATITUDE_MAX + (row / CELLS[step]) * LATITUDE_SCALE;
 }
 
 /** The score of a position, which must be on the map. */
@@ -101,8 +109,9 @@ export function decode(score: number, position: Position): void {
   let low: number;
   let high: number;
   if (score >= 0 && score < 2 ** 53) {
-    low = score % TWO_32 | 0;
-    high = score / TWO_32 | 0;
+    high = (score / TWO_32) | 0;
+    // Brought into the range of an int32 first: only there the conversion is one instruction everywhere.
+    low = Math.floor(score - high * TWO_32 - TWO_31) ^ (1 << 31);
   } else {
     const bits = toUint64(score);
     low = Number(BigInt.asIntN(32, bits));
@@ -110,10 +119,15 @@ export function decode(score: number, position: Position): void {
   }
   const row = (gather(low) | (gather(high) << 16)) >>> 0;
   const column = (gather(low >>> 1) | (gather(high >>> 1) << 16)) >>> 0;
-  const longitude = (longitudeOf(column, STEPS) + longitudeOf(column + 1, STEPS)) / 2;
-  const latitude = (latitudeOf(row, STEPS) + latitudeOf(row + 1, STEPS)) / 2;
-  position.longitude = Math.max(-LONGITUDE_MAX, Math.min(LONGITUDE_MAX, longitude));
-  position.latitude = Math.max(-LATITUDE_MAX, Math.min(LATITUDE_MAX, latitude));
+  // As `longitudeOf` and `latitudeOf` have them, on both sides.
+  const west = -LONGITUDE_MAX + column * CELL * LONGITUDE_SCALE;
+  const east = -LONGITUDE_MAX + (column + 1) * CELL * LONGITUDE_SCALE;
+  const south = -LATITUDE_MAX + row * CELL * LATITUDE_SCALE;
+  const north = -LATITUDE_MAX + (row + 1) * CELL * LATITUDE_SCALE;
+  const longitude = (west + east) / 2;
+  const latitude = (south + north) / 2;
+  position.longitude = longitude > LONGITUDE_MAX ? LONGITUDE_MAX : longitude;
+  position.latitude = latitude > LATITUDE_MAX ? LATITUDE_MAX : latitude;
 }
 
 /** A double as the unsigned integer that C makes of it on x86-64, also where C promises nothing. */
@@ -123,14 +137,15 @@ function toUint64(score: number): bigint {
   return BigInt.asUintN(64, BigInt(Math.trunc(score)));
 }
 
-/** The standard geohash of a position: 11 characters, of which the last says nothing. */
-export function geohashText(longitude: number, latitude: number): string {
+/** Writes the standard geohash of a position at `at`, `GEOHASH_TEXT` characters, of which the last says nothing. */
+export function writeGeohash(buf: Uint8Array, at: number, longitude: number, latitude: number): void {
   const column = columnOf(longitude, STEPS);
   const row = gridPlace((latitude + 90) / 180, STEPS);
-  const bits = (BigInt(highWord(column, row)) << 32n) | BigInt(lowWord(column, row));
-  let text = "";
-  for (let shift = 47n; text.length < 10; shift -= 5n) text += ALPHABET[Number((bits >> shift) & 31n)];
-  return text + ALPHABET[0];
+  const high = highWord(column, row);
+  const low = lowWord(column, row);
+  for (let shift = 15; shift >= 0; shift -= 5) buf[at++] = ALPHABET[(high >>> shift) & 31];
+  for (let shift = 27; shift >= 2; shift -= 5) buf[at++] = ALPHABET[(low >>> shift) & 31];
+  buf[at] = ALPHABET[0];
 }
 
 /** Metres between two latitudes. */
@@ -146,10 +161,54 @@ export function distance(longitude1: number, latitude1: number, longitude2: numb
   const lat2 = latitude2 * DEGREE;
   const u = Math.sin((lat2 - lat1) / 2);
   const a = u * u + Math.cos(lat1) * Math.cos(lat2) * v * v;
+  return metresOf(a);
+}
+
+/** Metres of a haversine. */
+function metresOf(a: number): number {
   return 2 * EARTH_RADIUS * Math.asin(Math.sqrt(a));
 }
 
-/** What is searched: a circle, or a box whose sides run north and east. Lengths are in the caller's unit, `unit` metres each. */
+/** Room for rounding in comparisons that only tell what needs no closer look. */
+const MARGIN = 1e-9;
+/** The same in radians: some micrometres. */
+const LEAST = 1e-12;
+
+/**
+ * A distance that others are compared with by their haversine `a` (the square of the sine of half the angle), without the arc sine that
+ * makes metres of it, unless it is so close that rounding decides.
+ */
+class Limit {
+  #metres = 0;
+  /** Up to here it is certainly not exceeded, above there it certainly is. */
+  #low = 0;
+  #high = 0;
+
+  set(metres: number): void {
+    this.#metres = metres;
+    const half = metres / (2 * EARTH_RADIUS);
+    const a = Math.sin(half) * Math.sin(half);
+    // Where the other side of the earth is near, always look closer.
+    const isFar = !(half < 1.57);
+    this.#low = isFar ? -1 : a * (1 - MARGIN);
+    this.#high = isFar ? 2 : a * (1 + MARGIN);
+  }
+
+  isExceeded(a: number): boolean {
+    if (a <= this.#low) return false;
+    // Beyond 1, which rounding may lead to, there is no arc sine, and nothing is exceeded.
+    if (a > this.#high && a <= 1) return true;
+    return metresOf(a) > this.#metres;
+  }
+}
+
+/**
+ * What is searched: a circle, or a box whose sides run north and east. Lengths are in the caller's unit, `unit` metres each. When all
+ * of that has been set, `prepare` must be called before `contains`.
+ *
+ * Most members that are looked at are outside. They are refused by their degrees if these alone say it, and what is inside is measured
+ * only if somebody asks for the distance; each formula is that of `distance` above, of which parts are kept.
+ */
 export class Shape {
   longitude = 0;
   latitude = 0;
@@ -158,19 +217,64 @@ export class Shape {
   width = 0;
   height = 0;
   unit = 1;
-  /** Metres to the position that `contains` found to be inside. */
-  distance = 0;
+  /** The centre in radians, and the cosine of its latitude. */
+  #longitude = 0;
+  #latitude = 0;
+  #cosine = 0;
+  /** Differences from the centre, in radians, that nothing inside exceeds. */
+  #mostLongitude = 0;
+  #mostLatitude = 0;
+  /** What a circle's radius allows; for a box, half its width. */
+  readonly #limit = new Limit();
+  /** Of the position that `contains` has found to be inside: radians, and the sine of half the difference of longitudes. */
+  #foundLatitude = 0;
+  #foundCosine = 0;
+  #sine = 0;
+
+  prepare(): void {
+    const { isBox, unit } = this;
+    this.#longitude = this.longitude * DEGREE;
+    this.#latitude = this.latitude * DEGREE;
+    this.#cosine = Math.cos(this.#latitude);
+    const reach = isBox ? this.height * unit / 2 : this.radius * unit;
+    this.#limit.set(isBox ? this.width * unit / 2 : reach);
+    const angle = reach / EARTH_RADIUS * (1 + MARGIN) + LEAST;
+    this.#mostLatitude = angle;
+    // A circle that has a pole inside reaches all longitudes. A box is wider than its centre's parallel tells.
+    const bounded = !isBox && Math.abs(this.#latitude) + angle < 1.57;
+    this.#mostLongitude = bounded
+      ? Math.asin(Math.min(1, Math.sin(angle) / this.#cosine)) * (1 + MARGIN) + LEAST
+      : Infinity;
+  }
 
   contains(position: Position): boolean {
-    const { longitude, latitude } = position;
+    const latitude = position.latitude * DEGREE;
+    const north = Math.abs(this.#latitude - latitude);
+    if (north > this.#mostLatitude) return false;
+    const east = position.longitude * DEGREE - this.#longitude;
+    const away = Math.abs(east);
+    if (away > this.#mostLongitude && 2 * Math.PI - away > this.#mostLongitude) return false;
+    this.#foundLatitude = latitude;
+    this.#sine = Math.sin(east / 2);
+    this.#foundCosine = Math.cos(latitude);
     if (this.isBox) {
-      if (latitudeDistance(latitude, this.latitude) > this.height * this.unit / 2) return false;
-      if (distance(longitude, latitude, this.longitude, latitude) > this.width * this.unit / 2) return false;
-      this.distance = distance(this.longitude, this.latitude, longitude, latitude);
-      return true;
+      if (EARTH_RADIUS * north > this.height * this.unit / 2) return false;
+      return this.#sine === 0 ||
+        !this.#limit.isExceeded(this.#foundCosine * this.#foundCosine * this.#sine * this.#sine);
     }
-    this.distance = distance(this.longitude, this.latitude, longitude, latitude);
-    return !(this.distance > this.radius * this.unit);
+    if (this.#sine === 0) return !(EARTH_RADIUS * north > this.radius * this.unit);
+    return !this.#limit.isExceeded(this.#haversine());
+  }
+
+  /** Metres to the position that `contains` has just found to be inside. */
+  get distance(): number {
+    if (this.#sine === 0) return EARTH_RADIUS * Math.abs(this.#foundLatitude - this.#latitude);
+    return metresOf(this.#haversine());
+  }
+
+  #haversine(): number {
+    const u = Math.sin((this.#foundLatitude - this.#latitude) / 2);
+    return u * u + this.#cosine * this.#foundCosine * this.#sine * this.#sine;
   }
 }
 
@@ -252,7 +356,7 @@ export class Cover {
 
   /** The next or previous column or row, around the map. */
   #neighbour(place: number, by: number): number {
-    const cells = 2 ** this.#step;
+    const cells = CELLS[this.#step];
     return (place + by + cells) % cells;
   }
 

@@ -7,6 +7,7 @@
  * zero is not kept: the only output, `formatHuman`, never shows it.
  */
 
+import { writeDigits, writeInt, writeLatin1 } from "./ascii.ts";
 import {
   bitLength,
   DECIMAL,
@@ -118,20 +119,78 @@ export function formatHuman(value: LongDouble): string {
   return (negative ? "-" : "") + (last > point ? `${whole}.${digits.slice(point, last)}` : whole);
 }
 
-/** A double as `formatHuman` prints it: exact, at most 17 decimals, no exponent. */
-export function formatHumanDouble(n: number): string {
-  if (Number.isSafeInteger(n)) return n === 0 ? "0" : String(n);
+/** Most bytes that `writeHumanDouble` writes: 309 digits, or 17 decimals. */
+export const HUMAN_DOUBLE = 330;
+
+/**
+ * Writes a double as `formatHuman` prints it, exact, at most 17 decimals, no exponent, at `at` of a buffer with room for HUMAN_DOUBLE bytes;
+ * returns the offset after it.
+ */
+export function writeHumanDouble(buf: Uint8Array, at: number, n: number): number {
+  const magnitude = n < 0 ? -n : n;
+  let whole = Math.floor(magnitude);
+  const fraction = (magnitude - whole) * TWO_52;
+  if (!(magnitude < 2 ** 53) || Math.floor(fraction) !== fraction) {
+    return writeLatin1(buf, at, formatHuman(fromDouble(n)));
+  }
+  // A fraction of 52 bits, in two halves: multiplied by a power of ten, what rises above the upper half is the next digits.
+  let high = Math.floor(fraction / TWO_26);
+  let low = fraction - high * TWO_26;
+  let product = low * 1e6;
+  let carry = Math.floor(product / TWO_26);
+  low = product - carry * TWO_26;
+  product = high * 1e6 + carry;
+  let first = Math.floor(product / TWO_26);
+  high = product - first * TWO_26;
+  product = low * 1e6;
+  carry = Math.floor(product / TWO_26);
+  low = product - carry * TWO_26;
+  product = high * 1e6 + carry;
+  let second = Math.floor(product / TWO_26);
+  high = product - second * TWO_26;
+  product = low * 1e5;
+  carry = Math.floor(product / TWO_26);
+  low = product - carry * TWO_26;
+  product = high * 1e5 + carry;
+  let third = Math.floor(product / TWO_26);
+  high = product - third * TWO_26;
+  if (high > TWO_26 / 2 || (high === TWO_26 / 2 && (low > 0 || third % 2 === 1))) third++;
+  if (third === 1e5) {
+    third = 0;
+    second++;
+  }
+  if (second === 1e6) {
+    second = 0;
+    first++;
+  }
+  if (first === 1e6) {
+    first = 0;
+    whole++;
+  }
+  const hasFraction = (first | second | third) !== 0;
+  if (n < 0 && (whole > 0 || hasFraction)) buf[at++] = 45;
+  at = writeInt(buf, at, whole);
+  if (!hasFraction) return at;
+  buf[at] = 46;
+  at = writeDigits(buf, writeDigits(buf, writeDigits(buf, at + 1, first, 6), second, 6), third, 5);
+  while (buf[at - 1] === 48) at--;
+  return at;
+}
+
+function fromDouble(n: number): LongDouble {
   if (n === Infinity || n === -Infinity || n !== n) {
-    return formatHuman(n > 0 ? POSITIVE_INFINITY : n < 0 ? NEGATIVE_INFINITY : NOT_A_NUMBER);
+    return n > 0 ? POSITIVE_INFINITY : n < 0 ? NEGATIVE_INFINITY : NOT_A_NUMBER;
   }
   float[0] = n;
   const high = bits[1];
   const biased = (high >>> 20) & 0x7ff;
   const fraction = (BigInt(high & 0xfffff) << 32n) | BigInt(bits[0]);
   const mantissa = biased === 0 ? fraction : fraction | (1n << 52n);
-  return formatHuman({ mantissa: n < 0 ? -mantissa : mantissa, exponent: Math.max(biased, 1) - 1075, special: 0 });
+  return { mantissa: n < 0 ? -mantissa : mantissa, exponent: Math.max(biased, 1) - 1075, special: 0 };
 }
 
+const TWO_26 = 2 ** 26;
+const TWO_52 = 2 ** 52;
 /** A double and its two halves, low half first: every machine these runtimes run on is little-endian. */
 const float = new Float64Array(1);
 const bits = new Uint32Array(float.buffer);

@@ -3,9 +3,9 @@
  * geo_search.ts.
  */
 
-import { fromLatin1, lower, parseDouble } from "../bytes/ascii.ts";
-import { decode, distance, encode, geohashText, isOnMap, Position } from "../bytes/geohash.ts";
-import { formatHumanDouble } from "../bytes/longdouble.ts";
+import { lower, parseDouble, writeDigits, writeInt } from "../bytes/ascii.ts";
+import { decode, distance, encode, GEOHASH_TEXT, isOnMap, Position, writeGeohash } from "../bytes/geohash.ts";
+import { HUMAN_DOUBLE, writeHumanDouble } from "../bytes/longdouble.ts";
 import type { Client } from "../engine/client.ts";
 import { type Command, command } from "../engine/command.ts";
 import type { Part } from "../bytes/args.ts";
@@ -34,6 +34,9 @@ const position = new Position();
 const other = new Position();
 /** Scores of the GEOADD that is being run. */
 let scores = new Float64Array(64);
+/** Numbers are written here, and geohashes. */
+const digits = new Uint8Array(HUMAN_DOUBLE);
+const POINT = 46;
 
 const geoadd = command({
   name: "geoadd",
@@ -75,7 +78,7 @@ const geohash = command({
   complexity: "O(log(N)) for each member requested, where N is the number of elements in the sorted set.",
   summary: "Returns members of a geospatial index as standard geohash strings",
   syntax: "key member [member ...]",
-  run: (c) => replyPositions(c, replyGeohash, (c) => c.reply.null()),
+  run: (c) => replyPositions(c, true),
 });
 
 const geopos = command({
@@ -89,7 +92,7 @@ const geopos = command({
   complexity: "O(N) where N is the number of members requested.",
   summary: "Returns longitude and latitude of members of a geospatial index",
   syntax: "key member [member ...]",
-  run: (c) => replyPositions(c, replyPosition, (c) => c.reply.nullArray()),
+  run: (c) => replyPositions(c, false),
 });
 
 export const commands: Command[] = [geoadd, geodist, geohash, geopos];
@@ -130,25 +133,26 @@ function propagateAdd(c: Client, from: number, count: number): void {
 
 // ---- Reading ---------------------------------------------------------------------------------------------------------------------
 
-/** GEOHASH and GEOPOS: for each member its position, which is in `position` then, or nothing. */
-function replyPositions(c: Client, found: (c: Client) => void, missing: (c: Client) => void): void {
+/** GEOHASH and GEOPOS. */
+function replyPositions(c: Client, asText: boolean): void {
   const { args: a, reply } = c;
   const ref = c.readTyped(1, Type.ZSET);
   if (ref < 0) return;
   if (ref !== 0) zset.open(c.db, ref);
   reply.array(a.argc - 2);
   for (let i = 2; i < a.argc; i++) {
-    if (ref !== 0 && findPosition(c, zset, i, position)) found(c);
-    else missing(c);
+    const exists = ref !== 0 && findPosition(c, zset, i, position);
+    if (asText) {
+      if (exists) replyGeohash(c);
+      else reply.null();
+    } else if (exists) replyCoordinates(c, position.longitude, position.latitude);
+    else reply.nullArray();
   }
 }
 
 function replyGeohash(c: Client): void {
-  c.reply.text(geohashText(position.longitude, position.latitude));
-}
-
-function replyPosition(c: Client): void {
-  replyCoordinates(c, position.longitude, position.latitude);
+  writeGeohash(digits, 0, position.longitude, position.latitude);
+  c.reply.bulk(digits, 0, GEOHASH_TEXT);
 }
 
 /** Puts the position of the member that argument i names into `into`; false when there is none. */
@@ -170,17 +174,20 @@ function replyDistance(c: Client): void {
   zset.open(c.db, ref);
   if (!findPosition(c, zset, 2, position) || !findPosition(c, zset, 3, other)) return reply.null();
   const metres = distance(position.longitude, position.latitude, other.longitude, other.latitude);
-  reply.text(formatDistance(metres / unit));
+  replyDistanceOf(c, metres / unit);
 }
 
 /** Four decimals, rounded to even; what has no digits becomes the least integer, as in C. */
-export function formatDistance(value: number): string {
-  if (value !== value) return "-922337203685477.5808";
+export function replyDistanceOf(c: Client, value: number): void {
+  if (value !== value) return c.reply.text("-922337203685477.5808");
   const scaled = value * 10000;
   let units = Math.floor(scaled);
   const rest = scaled - units;
   if (rest > 0.5 || (rest === 0.5 && units % 2 === 1)) units++;
-  return `${Math.floor(units / 10000)}.${String(units % 10000).padStart(4, "0")}`;
+  const whole = Math.floor(units / 10000);
+  const point = writeInt(digits, 0, whole);
+  digits[point] = POINT;
+  c.reply.bulk(digits, 0, writeDigits(digits, point + 1, units - whole * 10000, 4));
 }
 
 /** A pair of degrees. */
@@ -191,9 +198,10 @@ export function replyCoordinates(c: Client, longitude: number, latitude: number)
 }
 
 function replyCoordinate(c: Client, degrees: number): void {
-  const text = formatHumanDouble(degrees);
-  if (c.reply.resp3) c.reply.raw(fromLatin1(`,${text}\r\n`));
-  else c.reply.text(text);
+  const { reply } = c;
+  const length = writeHumanDouble(digits, 0, degrees);
+  if (reply.resp3) reply.doubleText(digits, length);
+  else reply.bulk(digits, 0, length);
 }
 
 // ---- Arguments -------------------------------------------------------------------------------------------------------------------

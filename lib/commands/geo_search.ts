@@ -13,7 +13,7 @@ import { type ErrorReply, errorReply, NOT_INTEGER, SYNTAX } from "../resp/errors
 import { EventClass, keyEvent } from "../store/events.ts";
 import { Type } from "../store/record.ts";
 import { ZsetView } from "../store/types/zset.ts";
-import { findPosition, formatDistance, parsePosition, parseUnit, replyCoordinates } from "./geo.ts";
+import { findPosition, parsePosition, parseUnit, replyCoordinates, replyDistanceOf } from "./geo.ts";
 import { replyMember } from "./zset_reply.ts";
 
 const GEORADIUSSTORE = keyEvent(EventClass.ZSET, "georadiusstore");
@@ -282,10 +282,10 @@ function search(c: Client, kind: number, keyAt: number, stores: boolean): void {
   if (query.count !== 0 && query.order === 0 && !query.any) query.order = 1;
   findAll(query.any ? query.count : 0);
   const count = query.count === 0 ? found : Math.min(found, query.count);
-  const ranking = rank();
-  if (query.storeAt === 0) replyFound(c, ranking, count);
+  rank();
+  if (query.storeAt === 0) replyFound(c, count);
   else if (count === 0) storeNothing(c);
-  else storeFound(c, ranking, count);
+  else storeFound(c, count);
 }
 
 /** The arguments before the options, which GEOSEARCH does not have; returns the index of the first option, -1 after an error. */
@@ -391,19 +391,21 @@ function checkOptions(c: Client): boolean {
 /** Finds the members of `zset` that are in the shape; stops after `limit` of them if that is not 0. */
 function findAll(limit: number): void {
   const { shape } = query;
+  const measured = query.order !== 0 || query.withDistance || query.storeDistances;
   found = 0;
   cover.of(shape);
+  shape.prepare();
   for (let k = 0; k < cover.count && (limit === 0 || found < limit); k++) {
-    let left = zset.scoreRange(cover.min[k], false, cover.max[k], true);
-    if (left === 0) continue;
-    for (zset.start(zset.from); left > 0 && zset.next() && (limit === 0 || found < limit); left--) {
+    const max = cover.max[k];
+    zset.startAtScore(cover.min[k]);
+    while (zset.nextBelow(max) && (limit === 0 || found < limit)) {
       decode(zset.score, position);
-      if (shape.contains(position)) addFound();
+      if (shape.contains(position)) addFound(measured ? shape.distance : 0);
     }
   }
 }
 
-function addFound(): void {
+function addFound(distance: number): void {
   if (found === places.length) {
     places = doubled(places, new Int32Array(found * 2));
     distances = doubled(distances, new Float64Array(found * 2));
@@ -411,7 +413,7 @@ function addFound(): void {
     latitudes = doubled(latitudes, new Float64Array(found * 2));
   }
   places[found] = zset.place;
-  distances[found] = query.shape.distance;
+  distances[found] = distance;
   longitudes[found] = position.longitude;
   latitudes[found++] = position.latitude;
 }
@@ -421,17 +423,55 @@ function doubled<T extends Int32Array | Float64Array>(old: T, grown: T): T {
   return grown;
 }
 
-/** The order in which the results are wanted: indices into the arrays. */
-function rank(): Int32Array {
-  const ranking = new Int32Array(found);
+/** Indices into the arrays, and room for as many to be sorted with. */
+let ranking = new Int32Array(64);
+let merged = new Int32Array(64);
+/** Up to so many are sorted by insertion. */
+const FEW = 8;
+
+/** Puts indices of the results into `ranking`, in the order in which they are wanted. */
+function rank(): void {
+  if (ranking.length < found) {
+    ranking = new Int32Array(places.length);
+    merged = new Int32Array(places.length);
+  }
   for (let k = 0; k < found; k++) ranking[k] = k;
   const { order } = query;
-  if (order > 0) ranking.sort((a, b) => distances[a] - distances[b]);
-  else if (order < 0) ranking.sort((a, b) => distances[b] - distances[a]);
-  return ranking;
+  if (order === 0) return;
+  // Signs decide the order; a sort that calls nobody takes a fifth of the time of the engines' own.
+  if (order < 0) { for (let k = 0; k < found; k++) distances[k] = -distances[k]; }
+  for (let from = 0; from < found; from += FEW) sortFew(from, Math.min(from + FEW, found));
+  for (let width = FEW; width < found; width *= 2) {
+    for (let from = 0; from < found; from += width * 2) {
+      mergeTwo(from, Math.min(from + width, found), Math.min(from + width * 2, found));
+    }
+    [ranking, merged] = [merged, ranking];
+  }
+  if (order < 0) { for (let k = 0; k < found; k++) distances[k] = -distances[k]; }
 }
 
-function replyFound(c: Client, ranking: Int32Array, count: number): void {
+/** Sorts `ranking[from, to)`; what is equally far stays in order. */
+function sortFew(from: number, to: number): void {
+  for (let k = from + 1; k < to; k++) {
+    const index = ranking[k];
+    const distance = distances[index];
+    let place = k;
+    for (; place > from && distances[ranking[place - 1]] > distance; place--) ranking[place] = ranking[place - 1];
+    ranking[place] = index;
+  }
+}
+
+/** Merges `ranking[from, middle)` and `ranking[middle, to)`, which are sorted, into `merged`. */
+function mergeTwo(from: number, middle: number, to: number): void {
+  let a = from;
+  let b = middle;
+  for (let k = from; k < to; k++) {
+    if (b >= to || (a < middle && !(distances[ranking[a]] > distances[ranking[b]]))) merged[k] = ranking[a++];
+    else merged[k] = ranking[b++];
+  }
+}
+
+function replyFound(c: Client, count: number): void {
   const { reply } = c;
   const { withDistance, withHash, withCoordinates } = query;
   const parts = 1 + Number(withDistance) + Number(withHash) + Number(withCoordinates);
@@ -441,7 +481,7 @@ function replyFound(c: Client, ranking: Int32Array, count: number): void {
     zset.load(places[i]);
     if (parts > 1) reply.array(parts);
     replyMember(c, zset);
-    if (withDistance) reply.text(formatDistance(distances[i] / query.shape.unit));
+    if (withDistance) replyDistanceOf(c, distances[i] / query.shape.unit);
     if (withHash) replyHash(c, zset.score);
     if (withCoordinates) replyCoordinates(c, longitudes[i], latitudes[i]);
   }
@@ -455,7 +495,7 @@ function replyHash(c: Client, score: number): void {
   else c.reply.bigint(MIN_INT64);
 }
 
-function storeFound(c: Client, ranking: Int32Array, count: number): void {
+function storeFound(c: Client, count: number): void {
   const { args: a, db } = c;
   const table = result.create(db.keyspace);
   result.limits = c.engine.config.values;

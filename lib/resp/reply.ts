@@ -225,6 +225,14 @@ export class Reply {
     this.#line();
   }
 
+  /** A double in RESP3 whose digits are at the beginning of `digits`. */
+  doubleText(digits: Uint8Array, length: number): void {
+    this.ensure(length + 3);
+    this.buf[this.at++] = 44;
+    for (let i = 0; i < length; i++) this.buf[this.at++] = digits[i];
+    this.#line();
+  }
+
   /** #t or #f in RESP3, 1 or 0 in RESP2. */
   bool(value: boolean): void {
     if (!this.resp3) return this.int(value ? 1 : 0);

@@ -3,13 +3,14 @@ import { assert, assertEquals } from "@std/assert";
 import { test } from "../kit/test.ts";
 import { errorOf } from "../kit/reply.ts";
 import { hasRedis, startRedis } from "../kit/server.ts";
-import { fromLatin1 } from "../../lib/bytes/ascii.ts";
+import { fromLatin1, latin1 } from "../../lib/bytes/ascii.ts";
 import {
   addLongDouble,
   formatHuman,
-  formatHumanDouble,
+  HUMAN_DOUBLE,
   isFiniteLongDouble,
   parseLongDouble,
+  writeHumanDouble,
 } from "../../lib/bytes/longdouble.ts";
 import { numberTexts } from "./number_texts.ts";
 import { Seeded } from "../kit/seeded.ts";
@@ -44,6 +45,11 @@ test("texts longer than Redis's buffer are refused", () => {
   assertEquals(parse("1." + "0".repeat(5118)), null);
 });
 
+function human(n: number): string {
+  const text = new Uint8Array(HUMAN_DOUBLE);
+  return latin1(text, 0, writeHumanDouble(text, 0, n));
+}
+
 test("doubles print exactly, with at most 17 decimals", () => {
   const cases: [number, string][] = [
     [0, "0"],
@@ -57,8 +63,21 @@ test("doubles print exactly, with at most 17 decimals", () => {
     [5e-324, "0"],
     [2 ** -17, "0.00000762939453125"],
     [-Infinity, "-inf"],
+    [Number.MAX_VALUE, BigInt(Number.MAX_VALUE).toString()],
   ];
-  for (const [n, expected] of cases) assertEquals(formatHumanDouble(n), expected);
+  for (const [n, expected] of cases) assertEquals(human(n), expected);
+});
+
+test("doubles of up to 52 binary places print as exact arithmetic has them", () => {
+  const random = new Seeded(8);
+  for (let i = 0; i < 50_000; i++) {
+    const places = random.between(0, 52);
+    const part = Math.floor(random.u32() / 2 ** 32 * 2 ** places) / 2 ** places;
+    const magnitude = part + random.below(2 ** random.between(0, Math.min(30, 53 - places)));
+    // Close below a whole number, too: rounding carries through all digits.
+    const n = (random.chance(0.5) ? -1 : 1) * (random.chance(0.1) ? random.between(1, 9) - 2 ** -50 : magnitude);
+    assertEquals(human(n), formatHuman({ mantissa: BigInt(n * 2 ** 52), exponent: -52, special: 0 }), String(n));
+  }
 });
 
 test("INCRBYFLOAT of Redis agrees on every pair", async () => {

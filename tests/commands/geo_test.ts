@@ -139,6 +139,7 @@ test("a search finds what measuring every member finds, nearest first", () => {
       shape.radius = random.between(1, 500);
       shape.width = random.between(1, 900);
       shape.height = random.between(1, 900);
+      shape.prepare();
       const expected: [number, string][] = [];
       for (const [member, score] of scores) {
         decode(score, position);

@@ -351,6 +351,30 @@ export class ZsetView extends CollectionView<SortedSet> {
     return true;
   }
 
+  /** Begins a walk at the first member whose score is not less than `min`; for `nextBelow`. */
+  startAtScore(min: number): void {
+    this.start(this.countBelow(min, false));
+  }
+
+  /** As `next`, but only while the score is less than `max`, and `member` is not set (see `load`). */
+  nextBelow(max: number): boolean {
+    const { table } = this;
+    if (table === null) {
+      const at = this.#at;
+      if (at === -1) return false;
+      const following = this.#readPair(at);
+      if (!(this.score < max)) return false;
+      this.#at = following;
+      return true;
+    }
+    const cursor = this.#cursor;
+    if (!this.#more || !(cursor.score < max)) return false;
+    this.place = cursor.ref;
+    this.score = cursor.score;
+    this.#more = table.tree.next(cursor);
+    return true;
+  }
+
   /** Gives `sink` the next `count` members of the walk, or as many as there are. */
   giveMembers(count: number, sink: TextSink): void {
     const { table } = this;
