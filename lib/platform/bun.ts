@@ -60,8 +60,11 @@ interface BunRuntime {
 
 type AcceptHandler = (connection: Connection) => ConnectionHandler;
 
-/** What is received comes in an array of its own; from this length on it is freed at once, by detaching it, instead of piling up. */
-const WORTH_FREEING = 16 * 1024;
+/**
+ * What is received comes in an array of its own. From this length on its bytes are outside of the collected heap, where they would pile
+ * up: detaching the array frees them at once.
+ */
+const WORTH_FREEING = 1024;
 
 const bun = (globalThis as unknown as { Bun: BunRuntime }).Bun;
 
