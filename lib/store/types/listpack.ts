@@ -427,9 +427,14 @@ export function hasCount(buf: Uint8Array, off: number, elements: number): boolea
 export function soundSize(buf: Uint8Array, p: number, end: number): number {
   const head = buf[p];
   // What nearly all elements are, short strings and integers: their length is told by one byte, and once more behind them.
-  const short = head < 0x80 ? 1 : head < 0xc0 ? (head & 63) + 1 : head < 0xe0 ? 2 : 0;
+  const short = head < 0x80 ? 1 : head < 0xc0 ? (head & 63) + 1 : head < 0xe0 ? 2 : soundIntSize(head);
   if (short === 0) return soundLongSize(buf, p, end);
   return p + short < end && buf[p + short] === short ? short + 1 : 0;
+}
+
+/** Length of the encoding + data of an integer that takes more than two bytes; 0 when `head` begins something else. */
+function soundIntSize(head: number): number {
+  return head < 0xf1 || head > 0xf4 ? 0 : head === 0xf4 ? 9 : head - 0xee;
 }
 
 function soundLongSize(buf: Uint8Array, p: number, end: number): number {

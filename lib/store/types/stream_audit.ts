@@ -43,10 +43,15 @@ export class BlockAudit {
     let elements = FIXED_ELEMENTS + 1 + fields;
     let liveSeen = 0;
     let deletedSeen = 0;
+    const mayGoBack = (id.msHi | id.seqHi) < 0;
     while (p < end) {
       p = this.#int(buf, p, end);
       const flags = this.#value;
-      p = this.#id(buf, p, end, id);
+      // Where nothing is negative, the sum of the block's ID and the two differences is not below it.
+      const msSize = mayGoBack ? 0 : positiveSize(buf, p, end);
+      const seqSize = msSize === 0 ? 0 : positiveSize(buf, p + msSize, end);
+      if (seqSize > 0) p += msSize + seqSize;
+      else p = this.#id(buf, p, end, id);
       let own = fields;
       let expected = FIXED_ELEMENTS + fields;
       if ((flags & SAME_FIELDS) === 0) {
@@ -92,12 +97,21 @@ export class BlockAudit {
     const { value } = cursor;
     msDelta.copy(value);
     p = this.#wide(buf, p, end);
-    // Where nothing is negative, the sum is not below.
-    if (p > end || (msDelta.hi | value.hi | id.msHi | id.seqHi) >= 0) return p;
+    if (p > end) return p;
     entryId.setSum(id, msDelta, value);
     if (entryId.compare(id) < 0) this.goesBack = true;
     return p;
   }
+}
+
+/** Bytes of the sound integer at `p`, 0 when it is none, or negative, or a rare one. */
+function positiveSize(buf: Uint8Array, p: number, end: number): number {
+  const head = buf[p];
+  if (head < 0x80) return buf[p + 1] === 1 && p + 1 < end ? 2 : 0;
+  if (head >= 0xc0 && head < 0xd0) return buf[p + 2] === 2 && p + 2 < end ? 3 : 0;
+  if (head < 0xf1 || head > 0xf3) return 0;
+  const size = head - 0xee;
+  return buf[p + size] === size && p + size < end && buf[p + size - 1] < 0x80 ? size + 1 : 0;
 }
 
 function skip(buf: Uint8Array, p: number, end: number, elements: number): number {

@@ -72,10 +72,13 @@ export class BlockList {
     into.set(words[word], words[word + 1], words[word + 2], words[word + 3]);
   }
 
-  /** Index of the last block that begins at or before the ID, -1 when there is none. */
+  /** Index of the last block that begins at or before the ID, -1 when there is none. Mostly it is the last one. */
   indexOf(id: StreamId): number {
     let low = 0;
-    let high = this.length;
+    let high = this.length - 1;
+    if (high < 0) return -1;
+    this.readId(high, beginning);
+    if (beginning.compare(id) <= 0) return high;
     while (low < high) {
       const middle = (low + high) >>> 1;
       this.readId(middle, beginning);
