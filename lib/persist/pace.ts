@@ -3,9 +3,9 @@
  *
  * The walk is cut into slices, and between two of them everybody is served who has sent something: a command waits for one slice at
  * most. While nobody asks for anything, slice follows slice. While clients are active the slices are short, and after each the thread
- * sleeps for a moment. That is for the sake of the operating system's scheduler: a client that a reply wakes up is often put on the
- * processor of the server that woke it, and would wait there for milliseconds, until the server sleeps. A server that has so much to do
- * besides that it never sleeps does not sleep for this either.
+ * sleeps for a moment, or until somebody has sent something. That is for the sake of the operating system's scheduler: a client that a
+ * reply wakes up is often put on the processor of the server that woke it, and would wait there for milliseconds, until the server
+ * sleeps. A server that has so much to do besides that it never sleeps does not sleep for this either.
  */
 
 import type { Clock } from "../platform/platform.ts";
@@ -37,7 +37,7 @@ export class Pace {
     }
     const isActive = start - this.#lastCommand < ACTIVE;
     const more = walk(start + (isActive ? Math.min(this.slice, SHORT_SLICE) : this.slice));
-    if (isActive && start - this.#ended < SHORT_SLICE) clock.block(NAP);
+    if (isActive && start - this.#ended < SHORT_SLICE) clock.nap(NAP);
     this.#ended = clock.monotonic();
     return more;
   }

@@ -11,6 +11,8 @@
  */
 
 import { Buffer } from "node:buffer";
+import { readdirSync, readlinkSync } from "node:fs";
+import process from "node:process";
 import type { Copy } from "../bytes/span.ts";
 import { handlerFailure, platformError, toPlatformError } from "./errors.ts";
 import { createNodeParts, removeStaleSocket, unixListener } from "./node.ts";
@@ -57,6 +59,8 @@ interface BunRuntime {
   /** Gives up what the runtime keeps to be faster: all compiled code. */
   shrink(): void;
 }
+
+const POLLIN = 1;
 
 type AcceptHandler = (connection: Connection) => ConnectionHandler;
 
@@ -263,12 +267,60 @@ const net: Net = {
 const copyBuffer = Buffer.prototype.copy as (to: Uint8Array, at: number, start: number, end: number) => number;
 const copy: Copy = (from, off, len, to, at) => void copyBuffer.call(from, to, at, off, off + len);
 
+/** The part of bun:ffi used here. */
+interface BunFfi {
+  dlopen(library: string, symbols: Record<string, { args: string[]; returns: string }>): { symbols: PollSymbols };
+  ptr(view: ArrayBufferView): number;
+}
+interface PollSymbols {
+  ppoll(watched: number, count: number, time: number, mask: number): number;
+}
+
+/**
+ * `Clock.nap`, if this is Linux: Bun's loop waits for its sockets in epoll, and an epoll's descriptor can be read when there is something
+ * to be told. Which one is its own cannot be asked for, so all are watched that the process has open at the first nap. Where one is
+ * closed later, naps end at once.
+ */
+function createNap(): ((ms: number) => void) | null {
+  try {
+    const { dlopen, ptr } = process.getBuiltinModule("bun:ffi") as unknown as BunFfi;
+    const { ppoll } = dlopen("libc.so.6", { ppoll: { args: ["ptr", "u64", "ptr", "ptr"], returns: "i32" } }).symbols;
+    const open = "/proc/self/fd";
+    const loops = readdirSync(open).filter((fd) => linkTarget(`${open}/${fd}`) === "anon_inode:[eventpoll]");
+    // struct pollfd: the descriptor, what is waited for and what has come (2 bytes each); struct timespec: seconds and nanoseconds.
+    const watched = new Int32Array(loops.flatMap((fd) => [Number(fd), POLLIN]));
+    const time = new Int32Array(4);
+    const watchedAt = ptr(watched), timeAt = ptr(time);
+    return (ms) => {
+      time[2] = ms * 1e6;
+      ppoll(watchedAt, loops.length, timeAt, 0);
+    };
+  } catch {
+    return null;
+  }
+}
+
+/** Empty when the descriptor is not open any more, as the one that its directory was read through. */
+function linkTarget(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
 /** The platform of a Bun process. */
 export function createPlatform(): Platform {
   const parts = createNodeParts();
   parts.process.collectGarbage = (thorough) => {
     if (thorough) bun.shrink();
     bun.gc(true);
+  };
+  let nap: ((ms: number) => void) | undefined;
+  const { clock } = parts;
+  clock.nap = (ms) => {
+    nap ??= createNap() ?? ((ms) => clock.block(ms));
+    nap(ms);
   };
   return { runtime: { name: "bun", version: bun.version }, net, copy, ...parts };
 }

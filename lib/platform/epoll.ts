@@ -22,6 +22,7 @@
 import { handlerFailure, platformError, toPlatformError } from "./errors.ts";
 import {
   Bell,
+  BriefWait,
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
   EPOLL_CTL_MOD,
@@ -64,6 +65,7 @@ class Loop {
   readonly #interest = new Events(1);
   /** Ends the wait in the other thread. */
   readonly #bell: Bell;
+  readonly #briefWait: BriefWait;
   /** By descriptor. */
   readonly #waiters: (Waiter | undefined)[] = [];
   #open = 0;
@@ -77,6 +79,7 @@ class Loop {
     this.sockets = sockets;
     this.#monotonic = monotonic;
     this.#epoll = libc.epoll_create1(0);
+    this.#briefWait = new BriefWait(libc, this.#epoll);
     const bell = this.#bell = new Bell(libc);
     this.#waiters[bell.fd] = { tag: 0, ready: () => bell.silence() };
     this.watch(bell.fd, 0, 0, EPOLLIN);
@@ -120,6 +123,11 @@ class Loop {
     // Not by an immediate: while there are any, Deno hardly looks at what other threads have finished.
     if (this.#aside && this.#soon.length === 0) this.#bell.ring();
     this.#soon.push(run);
+  }
+
+  /** See `Clock.nap`. */
+  nap(ms: number): void {
+    this.#briefWait.wait(ms);
   }
 
   async #run(): Promise<void> {
@@ -422,7 +430,7 @@ const SWEPT = 200;
 
 interface EpollParts {
   readonly net: Net;
-  readonly clock: Pick<Clock, "soon" | "monotonic">;
+  readonly clock: Pick<Clock, "soon" | "nap" | "monotonic">;
   /** Deno itself writes to files in the main thread, whatever is awaited: a quarter of a megabyte takes it up to a millisecond. */
   readonly writeAside: WriteAside;
   /** To be called when garbage has been collected: the C library keeps what is freed for itself, unless it is at the end of its heap. */
@@ -437,7 +445,7 @@ export function createEpollParts(): EpollParts | null {
   const loop = new Loop(new Sockets(libc), monotonic);
   return {
     net: new EpollNet(loop),
-    clock: { monotonic, soon: (run) => loop.soon(run) },
+    clock: { monotonic, soon: (run) => loop.soon(run), nap: (ms) => loop.nap(ms) },
     writeAside: async (fd, bytes, start, end) =>
       Number(await libc.write_aside(fd, bytes.subarray(start, end), BigInt(end - start))),
     returnFreed: () => void setTimeout(() => void libc.malloc_trim(0n), SWEPT),

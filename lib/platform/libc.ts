@@ -19,6 +19,7 @@ export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;
 export const EPOLLIN = 1;
 export const EPOLLOUT = 4;
+const POLLIN = 1;
 
 const { EAGAIN, EINTR, EINPROGRESS } = constants.errno;
 
@@ -71,6 +72,7 @@ const SYMBOLS = {
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "pointer", "i32", "i32"], result: "i32" },
   wait_aside: { name: "epoll_wait", parameters: ["i32", "pointer", "i32", "i32"], result: "i32", nonblocking: true },
+  ppoll: { parameters: ["pointer", "usize", "pointer", "pointer"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
@@ -133,6 +135,29 @@ export class Events {
 
   tag(index: number): number {
     return this.#view.getInt32(index * EVENT_SIZE + EVENT_DATA + 4, true);
+  }
+}
+
+/** Waits for one descriptor with a finer time than milliseconds. */
+export class BriefWait {
+  readonly #libc: Libc;
+  /** struct pollfd: the descriptor, what is waited for and what has come (2 bytes each). */
+  readonly #watched: Int32Array<ArrayBuffer>;
+  readonly #watchedPointer: Deno.PointerValue;
+  /** struct timespec: seconds and nanoseconds, 8 bytes each. */
+  readonly #time = new Int32Array(4);
+  readonly #timePointer = Deno.UnsafePointer.of(this.#time);
+
+  constructor(libc: Libc, fd: number) {
+    this.#libc = libc;
+    this.#watched = new Int32Array([fd, POLLIN]);
+    this.#watchedPointer = Deno.UnsafePointer.of(this.#watched);
+  }
+
+  /** Until there is something to be read, or so many milliseconds (less than 1000) have passed. */
+  wait(ms: number): void {
+    this.#time[2] = ms * 1e6;
+    this.#libc.ppoll(this.#watchedPointer, 1n, this.#timePointer, null);
   }
 }
 

@@ -58,6 +58,10 @@ export class VirtualClock implements Clock {
     this.#now += ms;
   }
 
+  nap(ms: number): void {
+    this.block(ms);
+  }
+
   after(ms: number, run: () => void): TimerHandle {
     return this.#add(ms, run, 0);
   }
@@ -198,6 +202,10 @@ class MachineClock implements Clock {
 
   block(ms: number): void {
     this.#world.block(ms);
+  }
+
+  nap(ms: number): void {
+    this.#world.nap(ms);
   }
 
   after(ms: number, run: () => void): TimerHandle {

@@ -261,6 +261,10 @@ class NodeClock implements Clock {
     Atomics.wait(NEVER_NOTIFIED, 0, 0, ms);
   }
 
+  nap(ms: number): void {
+    this.block(ms);
+  }
+
   after(ms: number, run: () => void): TimerHandle {
     return setTimeout(run, ms);
   }

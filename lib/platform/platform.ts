@@ -90,6 +90,8 @@ export interface Clock {
   cancel(handle: TimerHandle): void;
   /** Stops the whole program for so many milliseconds (DEBUG SLEEP). */
   block(ms: number): void;
+  /** Lets the thread sleep for so many milliseconds at most: where the runtime can tell, until a client has sent something. */
+  nap(ms: number): void;
   /** Calls `run` after the events that are already waiting have been served: how long work is cut into slices. */
   soon(run: () => void): void;
 }

@@ -20,11 +20,11 @@ interface Walked {
 function walk(slices: number, commandsAt: (time: number) => number, serving = 0): Walked {
   let time = 1000;
   const result = { walked: 0, slept: 0, passed: 0, longest: 0 };
-  const block = (ms: number) => {
+  const nap = (ms: number) => {
     time += ms;
     result.slept += ms;
   };
-  const clock = { monotonic: () => time, block } as unknown as Clock;
+  const clock = { monotonic: () => time, nap } as unknown as Clock;
   const pace = new Pace(clock, 0.5);
   for (let i = 0; i < slices; i++) {
     time += serving;
