@@ -7,6 +7,7 @@
 
 import { lower } from "../bytes/ascii.ts";
 import { parseLongDouble } from "../bytes/longdouble.ts";
+import type { BlockOptions } from "../engine/blocking.ts";
 import type { Client } from "../engine/client.ts";
 import {
   COUNT_NOT_POSITIVE,
@@ -80,12 +81,22 @@ export function findKey(c: Client, first: number, keys: number, type: number): n
   return 0;
 }
 
+/** What the last client waits for: thousands may wait for the same. */
+let waitFor: BlockOptions = { first: 0, count: 0, type: 0, timeout: 0, onTimeout: replyNullArray };
+
 /** As `findKey`; but when there is none the client waits for one, or gets nothing where it may not. `timeout` in milliseconds. */
 export function findKeyOrWait(c: Client, first: number, keys: number, type: number, timeout: number): number {
   const i = c.readyKey === 0 ? findKey(c, first, keys, type) : findKey(c, c.readyKey, 1, type);
   if (i !== 0) return i;
-  if (c.mayNotBlock) c.reply.nullArray();
-  else c.engine.blocking.block(c, { first, count: keys, type, timeout, onTimeout: replyNullArray });
+  if (c.mayNotBlock) {
+    c.reply.nullArray();
+    return 0;
+  }
+  const { first: lastFirst, count, type: lastType, timeout: lastTimeout } = waitFor;
+  if (lastFirst !== first || count !== keys || lastType !== type || lastTimeout !== timeout) {
+    waitFor = { first, count: keys, type, timeout, onTimeout: replyNullArray };
+  }
+  c.engine.blocking.block(c, waitFor);
   return 0;
 }
 

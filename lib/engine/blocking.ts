@@ -56,7 +56,6 @@ export class Blocked {
     readonly db: Database,
     /** What CLIENT UNBLOCK may do: "key" and "wait" can be unblocked, "postponed" and "held" cannot. */
     readonly reason: "key" | "wait" | "postponed" | "held",
-    readonly since: number,
   ) {}
 
   /** Takes a copy of the client's arguments; `kept` may have it until `dropKept`. */
@@ -213,7 +212,7 @@ export class Blocking {
 
   /** Parks the client while the server is paused; its command runs when the pause is over. */
   postpone(c: Client): void {
-    c.blocked = new Blocked(c, c.command!, null, c.db, "postponed", this.engine.platform.clock.monotonic());
+    c.blocked = new Blocked(c, c.command!, null, c.db, "postponed");
     c.blocked.takeArgs(null);
     this.engine.postponed.push(c);
     this.count++;
@@ -229,8 +228,7 @@ export class Blocking {
   }
 
   #park(c: Client, options: BlockOptions | null, reason: "key" | "wait" | "held", timeout: number): Blocked {
-    const { clock } = this.engine.platform;
-    const blocked = new Blocked(c, c.command!, options, c.db, reason, clock.monotonic());
+    const blocked = new Blocked(c, c.command!, options, c.db, reason);
     blocked.takeArgs(reason === "key" ? this.#kept : null);
     c.blocked = blocked;
     this.count++;
