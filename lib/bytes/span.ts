@@ -4,10 +4,10 @@
  */
 
 /** Up to this many bytes a loop beats the native copy, which needs a view object. */
-const COPY_BY_LOOP = 64;
+let mostByLoop = 64;
 /** Between these lengths copying words through `DataView`s is faster than both, if the views are at hand. */
 const LEAST_BY_VIEW = 16;
-const MOST_BY_VIEW = 512;
+let mostByView = 512;
 /** Views of targets that are remembered. */
 const TARGETS = 16;
 
@@ -60,7 +60,7 @@ export class Copier {
 
   /** As `copyBytes`, where the two do not overlap. `hint`: a number that tells `to` from other targets, such as a page's. */
   copy(from: Uint8Array, off: number, len: number, to: Uint8Array, at: number, hint: number): void {
-    if (len < LEAST_BY_VIEW || len > MOST_BY_VIEW) return copyBytes(from, off, len, to, at);
+    if (len < LEAST_BY_VIEW || len > mostByView) return copyBytes(from, off, len, to, at);
     const source = this.#source.of(from);
     const target = this.#targets[hint & (TARGETS - 1)].of(to);
     const last = len - 4;
@@ -77,10 +77,12 @@ let copyMany: Copy = (from, off, len, to, at) => to.set(from.subarray(off, off +
 /** From now on many bytes are copied by this function of the runtime's, which needs no view object. */
 export function copyManyWith(copy: Copy): void {
   copyMany = copy;
+  mostByLoop = 32;
+  mostByView = 48;
 }
 
 /** Copies `from[off, off + len)` to `to` at `at`. Where the two lie in one buffer and overlap, `at` must not be behind `off`. */
 export function copyBytes(from: Uint8Array, off: number, len: number, to: Uint8Array, at: number): void {
-  if (len > COPY_BY_LOOP) copyMany(from, off, len, to, at);
+  if (len > mostByLoop) copyMany(from, off, len, to, at);
   else for (let i = 0; i < len; i++) to[at + i] = from[off + i];
 }

@@ -8,20 +8,30 @@
  * RESP: https://redis.io/docs/latest/develop/reference/protocol-spec/
  */
 
-import { formatDouble, fromLatin1, intLength, writeBigInt, writeInt, writeLatin1 } from "../bytes/ascii.ts";
+import {
+  digitCount,
+  formatDouble,
+  fromLatin1,
+  intLength,
+  writeBigInt,
+  writeDigits,
+  writeInt,
+  writeLatin1,
+} from "../bytes/ascii.ts";
 import { copyBytes } from "../bytes/span.ts";
 import type { ErrorReply } from "./errors.ts";
 
 const INITIAL = 64 * 1024;
 /** A buffer that one huge reply has grown beyond this is not kept. */
 const KEEP = 1024 * 1024;
-/** Up to this many bytes a loop beats the native copy, which needs a view object. */
-const COPY_BY_LOOP = 48;
+/** Up to this many bytes a loop is fastest on all runtimes. */
+const COPY_BY_LOOP = 32;
 /** Header of a deferred array: type, up to 10 digits, CR LF. */
 const DEFERRED = 13;
 
 const CR = 13;
 const LF = 10;
+const BILLION = 1e9;
 const NULL_BULK = fromLatin1("$-1\r\n");
 const NULL_ARRAY = fromLatin1("*-1\r\n");
 const NULL3 = fromLatin1("_\r\n");
@@ -168,6 +178,19 @@ export class Reply {
   /** A bulk string with a whole number's digits. */
   bulkInt(n: number): void {
     this.ensure(32);
+    if (n >= 0 && n < BILLION) {
+      const count = digitCount(n);
+      const { buf, at } = this;
+      buf[at] = 36;
+      buf[at + 1] = 48 + count;
+      buf[at + 2] = CR;
+      buf[at + 3] = LF;
+      const end = writeDigits(buf, at + 4, n, count);
+      buf[end] = CR;
+      buf[end + 1] = LF;
+      this.at = end + 2;
+      return;
+    }
     this.buf[this.at++] = 36;
     this.at = writeInt(this.buf, this.at, intLength(n));
     this.#line();
