@@ -290,10 +290,11 @@ function createNap(): ((ms: number) => void) | null {
     // struct pollfd: the descriptor, what is waited for and what has come (2 bytes each); struct timespec: seconds and nanoseconds.
     const watched = new Int32Array(loops.flatMap((fd) => [Number(fd), POLLIN]));
     const time = new Int32Array(4);
+    // The arrays stay alive because the function below holds them.
     const watchedAt = ptr(watched), timeAt = ptr(time);
     return (ms) => {
       time[2] = ms * 1e6;
-      ppoll(watchedAt, loops.length, timeAt, 0);
+      ppoll(watchedAt, watched.length / 2, timeAt, 0);
     };
   } catch {
     return null;
