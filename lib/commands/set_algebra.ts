@@ -22,6 +22,9 @@ const TOO_MANY_KEYS = errorReply("ERR Number of keys can't be greater than numbe
 
 const LIMIT = lower("limit");
 
+/** So many looks into another set for each member cost as much as adding the member to a result and freeing that. */
+const LOOKS = 4;
+
 /** The sets of SINTER, SUNION and SDIFF; the views are kept for the next time. */
 const views: SetView[] = [];
 /** Records that the views are bound to, 0 for a key that is not there. */
@@ -105,7 +108,7 @@ const sintercard = command({
     let count = 0;
     const sets = smallestFirst();
     if (sets > 0) {
-      for (views[0].rewind(); (limit === 0 || count < limit) && views[0].next();) if (isInAll(sets)) count++;
+      for (views[0].rewind(); (limit === 0 || count < limit) && views[0].step();) if (isInAll(sets)) count++;
     }
     reply.int(count);
   },
@@ -146,10 +149,7 @@ const sunion = command({
   syntax: "key [key ...]",
   tips: "nondeterministic_output_order",
   run(c) {
-    if (!openAll(c, 1, c.args.argc)) return;
-    union(c);
-    replyAll(c, result);
-    result.drop();
+    if (openAll(c, 1, c.args.argc)) replyUnion(c);
   },
 });
 
@@ -216,12 +216,90 @@ function intersection(c: Client): void {
   if (sets === 1) return replyAll(c, first);
   const mark = reply.defer();
   let count = 0;
-  for (first.rewind(); first.next();) {
+  for (first.rewind(); first.step();) {
     if (!isInAll(sets)) continue;
-    first.member.writeTo(c.reply);
+    first.giveMember(reply);
     count++;
   }
   reply.endSet(mark, count);
+}
+
+/**
+ * SUNION. Two sets of integers are merged: only a union of integers has an order, which is ascending as in Redis. Otherwise a member is
+ * replied by the first set that has it, unless there are so many sets that looking into all of them takes longer than gathering a result.
+ */
+function replyUnion(c: Client): void {
+  const { reply } = c;
+  const sets = distinct();
+  let all = 0;
+  let looks = 0;
+  let integers = true;
+  let text = false;
+  for (let i = 0; i < sets; i++) {
+    all += views[i].count;
+    looks += i * views[i].count;
+    integers &&= views[i].holdsIntegers;
+    text ||= views[i].hasText();
+  }
+  if (integers && sets === 1) return replyAll(c, views[0]);
+  if (integers && sets === 2) return replyMerged(c, views[0], views[1]);
+  if (!text || looks > all * LOOKS) {
+    union(c);
+    replyAll(c, result);
+    return result.drop();
+  }
+  const mark = reply.defer();
+  let count = 0;
+  for (let i = 0; i < sets; i++) {
+    const view = views[i];
+    for (view.rewind(); view.step();) {
+      if (isInOneBefore(i)) continue;
+      view.giveMember(reply);
+      count++;
+    }
+  }
+  reply.endSet(mark, count);
+}
+
+/** Whether the current member of set i is in one of those before it. */
+function isInOneBefore(i: number): boolean {
+  for (let k = 0; k < i; k++) if (views[k].hasMemberOf(views[i])) return true;
+  return false;
+}
+
+/** Replies the union of two sets of integers in ascending order. */
+function replyMerged(c: Client, a: SetView, b: SetView): void {
+  const { reply } = c;
+  const mark = reply.defer();
+  let count = 0;
+  a.rewind();
+  b.rewind();
+  let moreA = a.step();
+  let moreB = b.step();
+  for (; moreA || moreB; count++) {
+    const value = b.member.value;
+    const order = !moreA ? 1 : !moreB ? -1 : a.member.value.compare(value.hi, value.lo);
+    (order <= 0 ? a : b).giveMember(reply);
+    if (order <= 0) moreA = a.step();
+    if (order >= 0) moreB = b.step();
+  }
+  reply.endSet(mark, count);
+}
+
+/** Moves the open sets to the front, those that were named twice only once; returns their number. */
+function distinct(): number {
+  let sets = 0;
+  for (let i = 0; i < refs.length; i++) {
+    const ref = refs[i];
+    if (ref === 0 || refs.indexOf(ref) < sets) continue;
+    const view = views[i];
+    views[i] = views[sets];
+    refs[i] = refs[sets];
+    views[sets] = view;
+    refs[sets++] = ref;
+  }
+  refs.length = sets;
+  return sets;
 }
 
 /** Makes `result` the union of the open sets. */
@@ -270,9 +348,9 @@ function difference(c: Client, isStore: boolean): void {
   }
   const mark = reply.defer();
   let count = 0;
-  for (first.rewind(); first.next();) {
+  for (first.rewind(); first.step();) {
     if (!isInNoOther()) continue;
-    first.member.writeTo(c.reply);
+    first.giveMember(reply);
     count++;
   }
   reply.endSet(mark, count);

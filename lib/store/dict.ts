@@ -108,6 +108,33 @@ export class Dict {
     return 0;
   }
 
+  /** The record whose key is that of `other`, a record of another table of this slab and seed with the same layout; 0 if there is none. */
+  findSame(other: number): number {
+    const otherWords = this.#words[other >>> PAGE_BITS];
+    const otherWord = (other & IN_PAGE) << 1;
+    const hash = otherWords[otherWord + 1];
+    const len = otherWords[otherWord + 2];
+    if (len < 0) return this.find(this.keyBuffer(other), 0, len & ~OUTSIDE, hash);
+    let bucket = hash & this.#highMask;
+    if (bucket >= this.#buckets) bucket &= this.#lowMask;
+    let ref = this.#heads[bucket >>> SEGMENT_BITS][bucket & IN_SEGMENT];
+    while (ref !== 0) {
+      const words = this.#words[ref >>> PAGE_BITS];
+      const word = (ref & IN_PAGE) << 1;
+      if (words[word + 1] === hash && words[word + 2] === len) {
+        const bytes = this.#bytes[ref >>> PAGE_BITS];
+        const otherBytes = this.#bytes[other >>> PAGE_BITS];
+        const key = (word << 2) + this.keyAt;
+        const otherKey = (otherWord << 2) + this.keyAt;
+        let i = 0;
+        while (i < len && bytes[key + i] === otherBytes[otherKey + i]) i++;
+        if (i === len) return ref;
+      }
+      ref = words[word];
+    }
+    return 0;
+  }
+
   /** False if it is certain that no key has this hash. */
   mayHave(hash: number): boolean {
     const filter = this.#filter;

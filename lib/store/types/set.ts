@@ -23,7 +23,7 @@ import { HeapBlob } from "./blob.ts";
 import { Int64 } from "./int64.ts";
 import * as intset from "./intset.ts";
 import * as listpack from "./listpack.ts";
-import { ListpackCursor } from "./listpack.ts";
+import { ListpackCursor, type TextSink } from "./listpack.ts";
 import { Table, type TableHome, TableWalk } from "./table.ts";
 import { CollectionView } from "./view.ts";
 
@@ -98,6 +98,12 @@ export function isIntset(buf: Uint8Array, off: number): boolean {
   return (first === 2 || first === 4 || first === 8) && buf[off + 1] === 0;
 }
 
+/** Takes members; a Reply is one. */
+export interface NumberSink extends TextSink {
+  /** The digits of a whole number. */
+  bulkInt(n: number): void;
+}
+
 /** Value about to be looked up in an intset. */
 const wanted = new Int64();
 
@@ -134,6 +140,21 @@ export class SetView extends CollectionView<SetTable> {
     return this.#isIntset ? intset.count(this.blob) : listpack.count(this.blob);
   }
 
+  /** Whether all members are integers by the form that the set has. */
+  get holdsIntegers(): boolean {
+    return this.table === null && this.#isIntset;
+  }
+
+  /** Whether some member is no integer. Looks through members until it meets one. */
+  hasText(): boolean {
+    if (this.holdsIntegers) return false;
+    const { member } = this;
+    for (this.rewind(); this.next();) {
+      if (!member.isInt && !wanted.parse(member.buf, member.off, member.len)) return true;
+    }
+    return false;
+  }
+
   /** Meaningful while there is no table. */
   get #isIntset(): boolean {
     return isIntset(this.blob.buf, this.blob.off);
@@ -154,10 +175,10 @@ export class SetView extends CollectionView<SetTable> {
   /** Whether the current member of `other` is in this set. */
   hasMemberOf(other: SetView): boolean {
     const { member } = other;
-    if (this.table === null && member.isInt && this.#isIntset) return intset.find(this.blob, member.value) >= 0;
-    if (this.table !== null && other.table !== null) {
-      return this.table.dict.find(member.buf, member.off, member.len, other.table.hashOf(other.memberRef)) !== 0;
-    }
+    if (other.table !== null) {
+      if (this.table !== null) return this.table.dict.findSame(other.memberRef) !== 0;
+      other.load(other.memberRef);
+    } else if (this.table === null && member.isInt && this.#isIntset) return intset.find(this.blob, member.value) >= 0;
     member.asText();
     return this.has(member.buf, member.off, member.len);
   }
@@ -256,11 +277,21 @@ export class SetView extends CollectionView<SetTable> {
 
   /** Goes to the next member; false at the end. Intsets are walked in ascending order. */
   next(): boolean {
+    if (!this.step()) return false;
+    if (this.table !== null) this.load(this.memberRef);
+    return true;
+  }
+
+  /**
+   * As `next`, but `member` is not set if it is in a table, which is of no use for members that are only looked up elsewhere (`hasMemberOf`)
+   * or replied (`giveMember`).
+   */
+  step(): boolean {
     if (this.table !== null) {
-      const ref = this.#walk.next();
-      if (ref === 0) return false;
-      this.load(ref);
-    } else if (this.#isIntset) {
+      this.memberRef = this.#walk.next();
+      return this.memberRef !== 0;
+    }
+    if (this.#isIntset) {
       if (this.#next >= intset.count(this.blob)) return false;
       this.load(this.#next++);
     } else {
@@ -269,6 +300,14 @@ export class SetView extends CollectionView<SetTable> {
       this.#next = listpack.read(this.blob, this.#next, this.member);
     }
     return true;
+  }
+
+  /** Gives the current member to `sink`, after `next` or `step`. */
+  giveMember(sink: NumberSink): void {
+    const { member } = this;
+    if (this.table !== null) this.table.dict.giveKey(this.memberRef, sink);
+    else if (member.isInt && member.value.isSafe) sink.bulkInt(member.value.number);
+    else member.writeTo(sink);
   }
 
   /** Makes a member chosen uniformly at random the current one; returns its place (see `load`). The set must not be empty. */
