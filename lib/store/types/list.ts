@@ -133,7 +133,15 @@ export class ListView {
 
   /** Makes the first or last element the current one. The list must not be empty. */
   peek(atHead: boolean): void {
-    this.start(atHead ? 0 : this.count - 1, !atHead);
+    const { quicklist } = this;
+    const place = atHead ? 0 : -1;
+    this.#backward = !atHead;
+    if (quicklist !== null) this.#enter(quicklist, atHead ? quicklist.head : quicklist.tail, place);
+    else {
+      this.#node = null;
+      this.#segment = this.#blob;
+      this.#following = listpack.seek(this.#blob, place);
+    }
     this.next();
     this.element.asText();
   }
