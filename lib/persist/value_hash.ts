@@ -6,14 +6,16 @@
  *   length     u8, or 254 and u32 LE
  */
 
+import { copyBytes } from "../bytes/span.ts";
 import type { Database } from "../store/database.ts";
 import { Kind, Type } from "../store/record.ts";
-import { HashView } from "../store/types/hash.ts";
+import { type HashTable, HashView } from "../store/types/hash.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
 import type { Span } from "./large_value.ts";
 import { arePairs, listpackOf } from "./pairs.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
+import { TableFiller } from "./table_filler.ts";
 import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
 import { ZiplistReader } from "./ziplist.ts";
 
@@ -23,6 +25,7 @@ const ZIPMAP_LONG = 254;
 const hash = new HashView();
 const field = new ListpackCursor();
 const content = new ListpackCursor();
+const filler = new TableFiller();
 /** Copy of a field while its value is read. */
 let fieldCopy = new Uint8Array(256);
 
@@ -80,16 +83,40 @@ export function writePair(out: RdbWriter, field: Span, value: Span): void {
 
 function readPairs(input: RdbReader): void {
   const count = input.length();
-  if (count > hash.limits.hashMaxListpackEntries) hash.convert();
-  hash.table?.expect(Math.min(count, input.most(2)));
+  if (count > hash.limits.hashMaxListpackEntries) {
+    hash.convert();
+    return fillTable(hash.table!, input, count);
+  }
   for (let i = 0; i < count; i++) {
-    input.string();
-    const length = input.bytesLen;
-    if (fieldCopy.length < length) fieldCopy = new Uint8Array(length * 2);
-    fieldCopy.set(input.bytes.subarray(input.bytesOff, input.bytesOff + length));
+    const length = readField(input);
     input.string();
     if (!hash.set(fieldCopy, 0, length, input.bytes, input.bytesOff, input.bytesLen)) failRepeated(input);
   }
+}
+
+function fillTable(table: HashTable, input: RdbReader, count: number): void {
+  table.expect(Math.min(count, input.most(2)));
+  let areNew = true;
+  try {
+    for (let i = 0; i < count && areNew; i++) {
+      const length = readField(input);
+      input.string();
+      const { bytes, bytesOff, bytesLen } = input;
+      areNew = filler.add(table, table.prepare(fieldCopy, 0, length, bytes, bytesOff, bytesLen));
+    }
+  } finally {
+    if (!filler.end(table)) areNew = false;
+  }
+  if (!areNew) failRepeated(input);
+}
+
+/** Reads a field into `fieldCopy`; returns its length. */
+function readField(input: RdbReader): number {
+  input.string();
+  const length = input.bytesLen;
+  if (fieldCopy.length < length) fieldCopy = new Uint8Array(length * 2);
+  copyBytes(input.bytes, input.bytesOff, length, fieldCopy, 0);
+  return length;
 }
 
 function readListpack(context: ValueContext, input: RdbReader, value: LooseValue): boolean {

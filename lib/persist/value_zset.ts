@@ -6,6 +6,7 @@
  */
 
 import { parseDouble } from "../bytes/ascii.ts";
+import { copyBytes } from "../bytes/span.ts";
 import type { Database } from "../store/database.ts";
 import { Kind, Type } from "../store/record.ts";
 import { ListpackCursor } from "../store/types/listpack.ts";
@@ -15,6 +16,7 @@ import type { Span } from "./large_value.ts";
 import { arePairs, listpackOf } from "./pairs.ts";
 import type { RdbReader } from "./rdb_reader.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
+import { TableFiller } from "./table_filler.ts";
 import { type LooseValue, RdbType, type ValueCodec, type ValueContext } from "./value_codec.ts";
 import { ZiplistReader } from "./ziplist.ts";
 
@@ -25,6 +27,7 @@ const TEXT_MINUS_INFINITY = 255;
 const zset = new ZsetView();
 const member = new ListpackCursor();
 const element = new ListpackCursor();
+const filler = new TableFiller();
 /** Copy of a member while its score is read. */
 let memberCopy = new Uint8Array(256);
 
@@ -96,18 +99,27 @@ function readListpack(context: ValueContext, input: RdbReader, value: LooseValue
 }
 
 function readMembers(table: SortedSet, input: RdbReader, scoresAreTexts: boolean): void {
-  let least = Infinity;
   let left = input.length();
   table.expect(Math.min(left, input.most(2)));
-  for (; left > 0; left--) {
-    input.string();
-    const length = input.bytesLen;
-    if (memberCopy.length < length) memberCopy = new Uint8Array(length * 2);
-    memberCopy.set(input.bytes.subarray(input.bytesOff, input.bytesOff + length));
-    const score = scoresAreTexts ? readTextScore(input) : input.double();
-    add(table, input, score, memberCopy, 0, length, score < least);
-    if (score < least) least = score;
+  let first = 0;
+  let areNew = true;
+  try {
+    for (; left > 0 && areNew; left--) {
+      input.string();
+      const length = input.bytesLen;
+      if (memberCopy.length < length) memberCopy = new Uint8Array(length * 2);
+      copyBytes(input.bytes, input.bytesOff, length, memberCopy, 0);
+      const score = scoresAreTexts ? readTextScore(input) : input.double();
+      if (score !== score) failNaN(input);
+      const ref = table.prepare(score, memberCopy, 0, length, first);
+      // Files of Redis have the greatest first.
+      if (first === 0 || table.isBefore(ref, first)) first = ref;
+      areNew = filler.add(table, ref);
+    }
+  } finally {
+    if (!filler.end(table)) areNew = false;
   }
+  if (!areNew) failRepeated(input);
 }
 
 function readTextScore(input: RdbReader): number {
@@ -125,19 +137,16 @@ function readZiplist(table: SortedSet, input: RdbReader): void {
   while (list.next(member)) {
     if (!list.next(element)) input.fail("Zset ziplist integrity check failed: member without a score");
     member.asText();
-    add(table, input, scoreIn(element), member.buf, member.off, member.len, false);
+    const score = scoreIn(element);
+    if (score !== score) failNaN(input);
+    if (!table.add(score, member.buf, member.off, member.len)) failRepeated(input);
   }
 }
 
-function add(
-  table: SortedSet,
-  input: RdbReader,
-  score: number,
-  buf: Uint8Array,
-  off: number,
-  len: number,
-  isFirst: boolean,
-): void {
-  if (score !== score) input.fail("Zset with NAN score detected");
-  if (!table.add(score, buf, off, len, isFirst)) input.fail("Duplicate zset fields detected");
+function failNaN(input: RdbReader): never {
+  return input.fail("Zset with NAN score detected");
+}
+
+function failRepeated(input: RdbReader): never {
+  return input.fail("Duplicate zset fields detected");
 }

@@ -67,16 +67,45 @@ export class HashTable extends Table {
     valueOff: number,
     valueLen: number,
   ): void {
-    const { dict, slab } = this;
+    const { slab } = this;
     const before = slab.used;
-    const head = FIELD_AT + Dict.keySize(fieldLen);
-    const ref = slab.allocate(blockSize(head, valueLen));
-    dict.writeKey(ref, field, fieldOff, fieldLen, hash);
-    this.#writeValue(ref, head, value, valueOff, valueLen);
-    dict.insert(ref);
+    const ref = this.#newRecord(field, fieldOff, fieldLen, hash, value, valueOff, valueLen);
+    this.dict.insert(ref);
     this.accountHeads();
     this.bytes += slab.used - before;
     if (this.hold !== null) this.hold.afterChange(ref);
+  }
+
+  /** Makes the record of a field for `insertAll`. */
+  prepare(
+    field: Uint8Array,
+    fieldOff: number,
+    fieldLen: number,
+    value: Uint8Array,
+    valueOff: number,
+    valueLen: number,
+  ): number {
+    const before = this.slab.used;
+    const hash = this.dict.hash(field, fieldOff, fieldLen);
+    const ref = this.#newRecord(field, fieldOff, fieldLen, hash, value, valueOff, valueLen);
+    this.bytes += this.slab.used - before;
+    return ref;
+  }
+
+  #newRecord(
+    field: Uint8Array,
+    fieldOff: number,
+    fieldLen: number,
+    hash: number,
+    value: Uint8Array,
+    valueOff: number,
+    valueLen: number,
+  ): number {
+    const head = FIELD_AT + Dict.keySize(fieldLen);
+    const ref = this.slab.allocate(blockSize(head, valueLen));
+    this.dict.writeKey(ref, field, fieldOff, fieldLen, hash);
+    this.#writeValue(ref, head, value, valueOff, valueLen);
+    return ref;
   }
 
   /** Gives a field another value; returns its record, which may have moved. */

@@ -68,6 +68,13 @@ export class SortedSet extends Table implements MemberOrder {
     );
   }
 
+  /** Whether a member comes before another one, which is not the same. */
+  isBefore(a: number, b: number): boolean {
+    const scoreA = this.scoreOf(a);
+    const scoreB = this.scoreOf(b);
+    return scoreA < scoreB || (scoreA === scoreB && this.compare(a, b) < 0);
+  }
+
   /** The score in a record. */
   scoreOf(ref: number): number {
     const words = this.slab.words[ref >>> PAGE_BITS];
@@ -106,6 +113,22 @@ export class SortedSet extends Table implements MemberOrder {
   /** Adds a member that is not there yet and comes after all others. */
   append(score: number, buf: Uint8Array, off: number, len: number): void {
     this.tree.append(score, this.#newRecord(score, buf, off, len, this.dict.hash(buf, off, len)));
+  }
+
+  /**
+   * Makes the record of a member for `insertAll`; it has its place in the order at once. `first`: the member that comes first up to now, 0 if
+   * there is none.
+   */
+  prepare(score: number, buf: Uint8Array, off: number, len: number, first: number): number {
+    const { dict, slab } = this;
+    const before = slab.used;
+    const ref = slab.allocate(MEMBER_AT + Dict.keySize(len));
+    dict.writeKey(ref, buf, off, len, dict.hash(buf, off, len));
+    this.#writeScore(ref, score);
+    this.bytes += slab.used - before;
+    if (first === 0 || this.isBefore(ref, first)) this.tree.prepend(score, ref);
+    else this.tree.insert(score, ref);
+    return ref;
   }
 
   #newRecord(score: number, buf: Uint8Array, off: number, len: number, hash: number): number {

@@ -67,6 +67,27 @@ export abstract class Table implements Collection {
     return this.dict.lookup(buf, off, len);
   }
 
+  /**
+   * Puts `refs[0, count)` into the table, records that are complete otherwise; false if a key was there already, and then it is there
+   * twice: the table can only be released.
+   */
+  insertAll(refs: Int32Array, count: number): boolean {
+    const { dict } = this;
+    const before = this.slab.used;
+    let areNew = true;
+    for (let i = 0; i < count; i++) {
+      const ref = refs[i];
+      const hash = dict.hashOf(ref);
+      if (dict.mayHave(hash) && dict.find(dict.keyBuffer(ref), dict.keyOffset(ref), dict.keyLength(ref), hash) !== 0) {
+        areNew = false;
+      }
+      dict.insert(ref);
+    }
+    this.accountHeads();
+    this.bytes += this.slab.used - before;
+    return areNew;
+  }
+
   /** The hash in a record. */
   hashOf(ref: number): number {
     return this.slab.words[ref >>> PAGE_BITS][((ref & IN_PAGE) << 1) + 1];
