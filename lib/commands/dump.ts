@@ -87,15 +87,15 @@ function restoreKey(c: Client): void {
   const { args: a, db, engine, reply } = c;
   if (!parseOptions(c)) return;
   if (!options.replace && db.lookupWrite(a, 1) !== 0) return reply.error(BUSYKEY);
-  const ttl = parseBigInt64(a.buf, a.off[2], a.len[2]);
-  if (ttl === null) return reply.error(NOT_INTEGER);
-  if (ttl < 0n) return reply.error(INVALID_TTL);
+  const ttl = a.int(2);
+  if (ttl !== ttl) return reply.error(NOT_INTEGER);
+  if (ttl < 0) return reply.error(INVALID_TTL);
   const outcome = readPayload(engine, a.buf, a.off[3], a.len[3], value, engine.persistence.skipChecksum);
   if (outcome !== "ok") return reply.error(outcome === "refused" ? INVALID_PAYLOAD : BAD_FORMAT);
 
   const deleted = options.replace && db.delete(a, 1);
-  const deadline = ttl === 0n || options.absolute ? ttl : BigInt.asIntN(64, ttl + BigInt(engine.keyspace.now));
-  if (ttl !== 0n && hasPassed(c, deadline)) {
+  const deadline = ttl === 0 ? null : deadlineOf(c);
+  if (deadline !== null && hasPassed(c, deadline)) {
     value.discard(engine.keyspace);
     if (deleted) {
       engine.propagation.rewrite("DEL", a.bytes(1));
@@ -104,13 +104,19 @@ function restoreKey(c: Client): void {
     return reply.ok();
   }
   let ref = value.addTo(db, a, 1);
-  if (ttl !== 0n) {
+  if (deadline !== null) {
     ref = db.setExpire(ref, deadline);
     if (!options.absolute && engine.propagation.active) propagateAbsolute(c, deadline);
   }
   setAccess(c, ref);
   db.changed(a, 1, RESTORE);
   reply.ok();
+}
+
+/** When a key with the TTL that is argument 2 expires: milliseconds since 1970, with the overflow that Redis has. */
+function deadlineOf({ args: a, engine }: Client): bigint {
+  const ttl = parseBigInt64(a.buf, a.off[2], a.len[2])!;
+  return options.absolute ? ttl : BigInt.asIntN(64, ttl + BigInt(engine.keyspace.now));
 }
 
 function parseOptions(c: Client): boolean {
