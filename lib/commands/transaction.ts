@@ -21,6 +21,7 @@ const UNDO_ARITY = wrongArity("undo");
 
 /** The arguments of the queued command that is run. */
 const queuedArgs = new Args();
+const NO_BYTES = new Uint8Array(0);
 
 const multi = command({
   name: "multi",
@@ -74,6 +75,7 @@ function executeQueue(c: Client): void {
   }
   c.args = args;
   c.command = command;
+  queuedArgs.buf = NO_BYTES;
   endTransaction(c);
   // Its commands have gone out one by one.
   engine.propagation.suppress();
