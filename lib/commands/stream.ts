@@ -368,7 +368,7 @@ function chooseId(stream: Stream, now: number): boolean {
   const { lastId } = stream;
   if (options.form === IdForm.INVALID) {
     id.setTime(now);
-    if (id.compare(lastId) > 0 && !id.sameTime(lastId)) return true;
+    if (!id.sameTime(lastId) && id.compare(lastId) > 0) return true;
     id.copy(lastId);
     return id.increment();
   }

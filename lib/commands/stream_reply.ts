@@ -20,7 +20,10 @@ const PARENTHESIS = 40;
 
 /** IDs given as arguments, as many as were ever needed at once up to now. */
 export const ids: StreamId[] = [];
+/** The ID that was replied last, and its text: IDs that follow each other mostly have the same milliseconds. */
+const replied = new StreamId();
 const text = new Uint8Array(MAX_ID_TEXT);
+let sequenceAt = replied.formatTime(text, 0);
 /** For replies with ranges of entries. */
 const cursor = new StreamCursor();
 
@@ -104,7 +107,11 @@ function isOpen(a: Args, i: number): boolean {
 }
 
 export function replyId(c: Client, id: StreamId): void {
-  c.reply.bulk(text, 0, id.format(text, 0));
+  if (!id.sameTime(replied)) {
+    replied.copy(id);
+    sequenceAt = id.formatTime(text, 0);
+  }
+  c.reply.bulk(text, 0, id.formatSequence(text, sequenceAt));
 }
 
 export function replyCounter(c: Client, counter: Counter): void {

@@ -284,6 +284,15 @@ export function replaceInt(blob: Blob, at: number, value: number | bigint): void
   putInt(blob, at, entrySize(blob.buf, blob.off + at), 0);
 }
 
+/** Adds to an integer. */
+export function addTo(blob: Blob, at: number, change: number): void {
+  const sum = numberAt(blob, at) + change;
+  const { buf } = blob;
+  const p = blob.off + at;
+  if (buf[p] < 0x80 && sum >= 0 && sum < 0x80) buf[p] = sum;
+  else replaceInt(blob, at, sum);
+}
+
 /** Removes an element; returns where the one that followed it is now (`at`), -1 when it was the last. */
 export function remove(blob: Blob, at: number): number {
   return removeFrom(blob, at, 1);
@@ -473,6 +482,8 @@ function prefixSize(head: number): number {
 }
 
 function entrySize(buf: Uint8Array, p: number): number {
+  const head = buf[p];
+  if (head < 0xc0) return head < 0x80 ? 2 : (head & 63) + 2;
   const size = dataSize(buf, p);
   return size <= 127 ? size + 1 : size + backlenSize(size);
 }
@@ -620,7 +631,6 @@ function writeBacklen(buf: Uint8Array, p: number, size: number): void {
 /** Writes into the header at `off` that the listpack has `length` bytes and `more` elements than before. */
 function writeHeader(buf: Uint8Array, off: number, length: number, more: number): void {
   writeU32LE(buf, off, length);
-  if (more === 0) return;
   const stored = buf[off + 4] | (buf[off + 5] << 8);
   if (stored !== COUNT_UNKNOWN) writeCount(buf, off, Math.min(stored + more, COUNT_UNKNOWN));
 }

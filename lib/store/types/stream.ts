@@ -110,8 +110,7 @@ export class Stream implements CopyableCollection {
       writeMaster(block, a, from, pairs);
     } else {
       block.own();
-      const at = listpack.first(block);
-      listpack.replaceInt(block, at, listpack.numberAt(block, at) + 1);
+      listpack.addTo(block, listpack.first(block), 1);
     }
     const same = hasMasterFields(block, a, from, pairs);
     if (id.compare(block.id) < 0) block.setGoesBack();

@@ -386,9 +386,8 @@ export class Block implements Blob {
   /** `count` live entries have become deleted ones. */
   moveToDeleted(count: number): void {
     const at = listpack.first(this);
-    listpack.replaceInt(this, at, listpack.numberAt(this, at) - count);
-    const deletedAt = listpack.next(this, at);
-    listpack.replaceInt(this, deletedAt, listpack.numberAt(this, deletedAt) + count);
+    listpack.addTo(this, at, -count);
+    listpack.addTo(this, listpack.next(this, at), count);
   }
 }
 

@@ -141,10 +141,19 @@ export class StreamId {
 
   /** Writes the text at `buf[off…]` (room for MAX_ID_TEXT bytes) and returns its length. */
   format(buf: Uint8Array, off: number): number {
-    let at = writeUnsigned(buf, off, this.msHi, this.msLo);
-    buf[at++] = MINUS;
-    at = writeUnsigned(buf, at, this.seqHi, this.seqLo);
-    return at - off;
+    return this.formatSequence(buf, this.formatTime(buf, off)) - off;
+  }
+
+  /** The first part of what `format` does: milliseconds and hyphen. Returns the offset after it. */
+  formatTime(buf: Uint8Array, at: number): number {
+    const end = writeUnsigned(buf, at, this.msHi, this.msLo);
+    buf[end] = MINUS;
+    return end + 1;
+  }
+
+  /** The second part; returns the offset after it. */
+  formatSequence(buf: Uint8Array, at: number): number {
+    return writeUnsigned(buf, at, this.seqHi, this.seqLo);
   }
 
   /** The text between the two numbers is `separator`. */
