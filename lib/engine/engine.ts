@@ -119,6 +119,8 @@ export class Engine implements KeyspaceObserver {
   runCommand: Command | null = null;
   runCalls = 0;
   runStart = 0;
+  /** When the last command ended that was timed by itself, if the next one follows at once; else -1. */
+  callEnd = -1;
   /** Every command is timed by itself (a low threshold of the slow log or the latency monitor). */
   timeEach = false;
 
@@ -242,6 +244,7 @@ export class Engine implements KeyspaceObserver {
 
   beginServing(client: Client): void {
     this.serving = client;
+    this.callEnd = -1;
     this.reply.resp3 = client.resp === 3;
   }
 

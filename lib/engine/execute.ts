@@ -6,7 +6,7 @@
  *
  * Timing. Reading a clock costs as much as GET. So calls of the same fast command that follow each other in one batch or transaction are timed
  * together, and each counts as the mean; everything else, and everything while a low slow-log threshold asks for it, is
- * timed by itself.
+ * timed by itself, from the end of the command before it in the batch.
  */
 
 import { latin1, lower } from "../bytes/ascii.ts";
@@ -62,12 +62,13 @@ export function call(c: Client, cmd: Command): void {
   const together = (cmd.flags & TIMED_TOGETHER) !== 0 && (cmd.flags & Flag.BLOCKING) === 0;
   const alone = engine.timeEach || !together || !(outermost || (c.transaction !== null && engine.depth === 1));
   let start = 0;
-  if (alone) start = endRun(c);
+  if (alone) start = startTime(c);
   else if (engine.runCommand !== cmd) {
-    engine.runStart = endRun(c);
+    engine.runStart = startTime(c);
     engine.runCommand = cmd;
     engine.runCalls = 0;
   }
+  engine.callEnd = -1;
   engine.depth++;
   try {
     cmd.run(c);
@@ -85,7 +86,9 @@ export function call(c: Client, cmd: Command): void {
   }
   if (alone) {
     // If this was EXEC, the last of its commands ends, too.
-    const micros = (endRun(c) - start) * 1000;
+    const end = endRun(c);
+    const micros = (end - start) * 1000;
+    engine.callEnd = end;
     engine.observation.timed(c, cmd, micros);
     // A long command must not make those behind it in the batch live in the past.
     if (outermost && micros > 1000) engine.refreshTime();
@@ -96,6 +99,12 @@ export function call(c: Client, cmd: Command): void {
     propagation.command(db.index, c.args, keyspace.dirty !== dirty, outermost, unrelated);
     c.writeOffset = propagation.offset;
   }
+}
+
+/** When a command that is about to run begins. */
+function startTime(c: Client): number {
+  const { callEnd, runCommand } = c.engine;
+  return callEnd >= 0 && runCommand === null ? callEnd : endRun(c);
 }
 
 /** Ends a run of fast commands that are timed together, if there is one; also called at the end of each batch. Returns what time it is. */

@@ -334,7 +334,10 @@ export class ClientConnection implements ConnectionHandler, Link {
         execute(client);
         if (client.isReplica && reply.at > this.#droppable) this.#refuseReplica();
         this.#dropReplies();
-        if (reply.at > FLUSH_AT) this.flush();
+        if (reply.at > FLUSH_AT) {
+          this.flush();
+          engine.callEnd = -1;
+        }
         if (client.closing || this.#held) break;
       } else if (outcome === Parsed.INCOMPLETE) break;
       else if (outcome === Parsed.ERROR) {
