@@ -169,3 +169,25 @@ test("counts draw distinct members, all members and members with repetition", ()
     }
   }
 });
+
+test("a union of integers is in ascending order, whatever form the sets have", () => {
+  const server = new InProcess();
+  server.run("SADD", "integers", 5, -7, 300);
+  server.run("SADD", "more", 2, 5, 70_000);
+  // Both have been sets of other members.
+  server.run("SADD", "packed", "text", 4, 300);
+  server.run("SREM", "packed", "text");
+  server.run("SADD", "table", "text", ...Array.from({ length: 40 }, (_, i) => 100 - i));
+  server.run("SREM", "table", "text");
+  const union = (...keys: string[]): string[] =>
+    server.run("SUNION", ...keys).split("\r\n").filter((line) => !/^[*$]/.test(line) && line !== "");
+  assertEquals(union("integers", "more"), ["-7", "2", "5", "300", "70000"]);
+  assertEquals(union("packed", "integers", "none"), ["-7", "4", "5", "300"]);
+  assertEquals(union("packed"), ["4", "300"]);
+  const all = union("more", "table", "integers", "packed", "more").map(Number);
+  assertEquals(all, [...new Set(all)].sort((x, y) => x - y));
+  assertEquals(all.length, 46);
+  // One member that is no integer, and the order does not matter any more; but each is there once.
+  server.run("SADD", "packed", "text");
+  assertEquals(union("packed", "integers", "table", "more").sort(), [...all.map(String), "text"].sort());
+});
