@@ -288,9 +288,10 @@ function createNap(): ((ms: number) => void) | null {
     const open = "/proc/self/fd";
     const loops = readdirSync(open).filter((fd) => linkTarget(`${open}/${fd}`) === "anon_inode:[eventpoll]");
     // struct pollfd: the descriptor, what is waited for and what has come (2 bytes each); struct timespec: seconds and nanoseconds.
-    const watched = new Int32Array(loops.flatMap((fd) => [Number(fd), POLLIN]));
-    const time = new Int32Array(4);
-    // The arrays stay alive because the function below holds them.
+    // Only the bytes of an array that was made on a buffer stay where they are.
+    const watched = new Int32Array(new ArrayBuffer(8 * loops.length));
+    watched.set(loops.flatMap((fd) => [Number(fd), POLLIN]));
+    const time = new Int32Array(new ArrayBuffer(16));
     const watchedAt = ptr(watched), timeAt = ptr(time);
     return (ms) => {
       time[2] = ms * 1e6;
