@@ -47,6 +47,10 @@ const MOST_HEADS_ADDED = 1024;
 const PAGE_BITS = 15;
 const IN_PAGE = (1 << PAGE_BITS) - 1;
 
+/** What `random` tries at once: heads of chains, and places in them. */
+const TRIES = 8;
+const tried = new Int32Array(TRIES), places = new Int32Array(TRIES);
+
 /** Key of the hash functions of one server: random, so that nobody can prepare keys that collide. */
 export interface HashSeed {
   readonly k0: number;
@@ -67,7 +71,7 @@ export class Dict {
   #lowMask = MIN_BUCKETS - 1;
   #highMask = MIN_BUCKETS * 2 - 1;
   #heads: Int32Array[] = [new Int32Array(MIN_BUCKETS)];
-  /** Length of the longest chain that `random` has met. */
+  /** How deep in a chain `random` looks: the length of the longest that it has noticed. */
   #randomDepth = 8;
   /** Of hashes that were inserted since `expect`; bit `hash >>> #filterShift`. */
   #filter: Int32Array | null = null;
@@ -318,21 +322,30 @@ export class Dict {
 
   /** A record chosen uniformly at random; the table must not be empty. */
   random(random: Random): number {
-    // Rejection sampling over (bucket, place in the chain): every record is as likely as any other as long as no chain
-    // is longer than `depth`. One that is longer raises it for good: started anew for each call, a small depth would
-    // nearly always find a record before it meets a long chain, whose records would then hardly ever be chosen.
+    // Rejection sampling over (bucket, place in the chain): every record is as likely as any other as long as no chain is longer than
+    // `depth`. One that is longer raises it for good, when its last place that can be chosen is; a chain of more than 8 holds one
+    // record in a million. One try in eight succeeds at best, and each meets memory that is in no cache: so many are begun at once,
+    // because memory then answers them at once.
     for (;;) {
-      // One number for both, and a product, which costs less than the remainders of `below`.
-      const slot = random.unit() * this.#buckets;
-      const bucket = Math.floor(slot);
-      let ref = this.#head(bucket);
-      if (ref === 0) continue;
-      let place = Math.floor((slot - bucket) * this.#randomDepth);
-      let length = 0;
-      let chosen = 0;
-      for (; ref !== 0; ref = this.next(ref), length++) if (place-- === 0) chosen = ref;
-      if (length > this.#randomDepth) this.#randomDepth = length;
-      else if (chosen !== 0) return chosen;
+      const depth = this.#randomDepth;
+      for (let i = 0; i < TRIES; i++) {
+        // One number for both, and a product, which costs less than the remainders of `below`.
+        const slot = random.unit() * this.#buckets;
+        const bucket = Math.floor(slot);
+        tried[i] = this.#head(bucket);
+        places[i] = Math.floor((slot - bucket) * depth);
+      }
+      for (let i = 0; i < TRIES; i++) if (places[i] > 0 && tried[i] !== 0) tried[i] = this.next(tried[i]);
+      for (let i = 0; i < TRIES; i++) {
+        const place = places[i];
+        let ref = tried[i];
+        for (let left = place; left > 1 && ref !== 0; left--) ref = this.next(ref);
+        if (ref === 0) continue;
+        let beyond = place === depth - 1 ? this.next(ref) : 0;
+        if (beyond === 0) return ref;
+        for (; beyond !== 0; beyond = this.next(beyond)) this.#randomDepth++;
+        break;
+      }
     }
   }
 
