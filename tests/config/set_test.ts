@@ -228,7 +228,6 @@ test("CONFIG SET with several pairs takes all or none", () =>
       ["latency-tracking-info-percentiles", "1 2 3", "hz", "20", "lfu-decay-time", "-1"],
       ["Slave-Priority", "abc"],
       ["", ""],
-      ["maxmemory\0x", "1"],
       ["nope\0x", "1"],
       ["maxmemory"],
       ["maxmemory", "1", "maxmemory-policy"],
